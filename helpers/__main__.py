@@ -1,0 +1,168 @@
+"""`python -m helpers`: every job of the workbook, on every system. `make` is a thin front for it."""
+
+import argparse
+import subprocess
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("Python %d.%d came, 3.11 or newer is needed: run this with another one, such as "
+             "`python3.12 -m helpers` or `make PYTHON=python3.12`." % sys.version_info[:2])
+
+from helpers.course import install
+
+
+def main(arguments=None):
+    """Run one job.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        As on the command line.
+
+    Returns
+    -------
+    int
+        The exit code: 0 when all went well.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = command_line()
+    options, rest = parser.parse_known_args(arguments)
+    if options.job is None:
+        parser.print_help()
+        return 0
+    if rest and options.job not in PASS_ON:
+        parser.error(f"`{options.job}` does not know {' '.join(rest)}. See: python -m helpers {options.job} --help")
+    try:
+        python = install.ensure_environment()
+    except install.InstallError as error:
+        return _say(error)
+    if str(python) != sys.executable:
+        try:
+            return subprocess.run([str(python), "-m", "helpers", *arguments], check=False).returncode
+        except KeyboardInterrupt:
+            return 130  # the job itself has heard it too, and has tidied up
+    try:
+        return options.work(options, rest) or 0
+    except KeyboardInterrupt:
+        return _say("Interrupted.", 130)
+
+
+def command_line():
+    """What can be asked for.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Each job's function is in `work`.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers", description="The flight-delay workbook. `make JOB` does the same.",
+        epilog="The first job that is run makes .venv, which takes one to three minutes; nothing else is installed.",
+    )
+    jobs = parser.add_subparsers(dest="job", metavar="JOB", title="jobs")
+    for name, (help_text, work) in JOBS.items():
+        job = jobs.add_parser(name, help=help_text, description=help_text)
+        job.set_defaults(work=work)
+        if name in OPTIONS:
+            OPTIONS[name](job)
+    return parser
+
+
+def lab(options, rest):
+    """Open JupyterLab at the first page."""
+    from helpers.course import lab
+
+    return lab.open_lab(rest)
+
+
+def run(options, rest):
+    """Execute lessons and solutions."""
+    from helpers.course import batch
+
+    return batch.main(options)
+
+
+def execute(options, rest):
+    """Execute notebooks and store their outputs in the sources."""
+    from helpers.course import store
+
+    return store.main(options.notebooks)
+
+
+def test(options, rest):
+    """Run every test."""
+    install.install_system_parts()
+    return subprocess.run([sys.executable, "-m", "pytest", *rest], cwd=install.ROOT, check=False).returncode
+
+
+def lock(options, rest):
+    """Pin every version anew."""
+    from helpers.course import lock
+
+    try:
+        lock.make_lock(upgrade=options.upgrade)
+    except lock.LockError as error:
+        return _say(error)
+
+
+def exercises(options, rest):
+    """Make the exercises from the solutions."""
+    from helpers.course import release
+
+    try:
+        release.make_exercises(install.ROOT / "solutions", install.ROOT / "exercises")
+    except release.ReleaseError as error:
+        return _say(error)
+
+
+def doctor(options, rest):
+    """Say what this machine can run."""
+    from helpers.course import doctor
+
+    print(doctor.as_text(doctor.examine()))
+
+
+def bench(options, rest):
+    """Measure the speeds that the workbook promises."""
+    return subprocess.run([sys.executable, str(install.ROOT / "tests" / "bench.py"), *rest], cwd=install.ROOT, check=False).returncode
+
+
+def _run_options(job):
+    job.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="only these (a path, or a name such as 22a); all by default")
+    job.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters",
+                     help="a parameter of the notebooks; a name that none of them has is an error")
+    job.add_argument("--jobs", type=int, default=None, metavar="N", help="how many at once; as many as there are cores by default")
+    job.add_argument("--time-limit", type=float, default=600, metavar="SECONDS", help="for one notebook; 600 by default")
+    job.add_argument("--scheduler", default=None, metavar="ADDRESS", help="a Dask cluster's, such as tcp://127.0.0.1:8786")
+    job.add_argument("--fresh", action="store_true", help="run again also what has not changed")
+
+
+def _execute_options(job):
+    job.add_argument("notebooks", nargs="+", metavar="NOTEBOOK", help="the notebooks to run and store, for maintainers")
+
+
+def _lock_options(job):
+    job.add_argument("--upgrade", action="store_true", help="take newer versions of everything")
+
+
+JOBS = {
+    "lab": ("open JupyterLab at notebooks/00_start_here.ipynb", lab),
+    "run": ("execute every lesson and solution; one table tells how each went", run),
+    "test": ("run every test (arguments go on to pytest)", test),
+    "doctor": ("say what this machine can run", doctor),
+    "exercises": ("make exercises/ from solutions/", exercises),
+    "lock": ("pin every version: requirements.lock and environment.yml, from pyproject.toml", lock),
+    "execute": ("for maintainers: run notebooks and store their outputs in place", execute),
+    "bench": ("measure the speeds that the workbook promises", bench),
+}
+OPTIONS = {"run": _run_options, "execute": _execute_options, "lock": _lock_options}
+PASS_ON = {"lab", "test", "bench"}
+
+
+def _say(message, code=1):
+    print(message, file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
