@@ -78,7 +78,8 @@ def features_and_target(flights):
     Returns
     -------
     X : pandas.DataFrame, shape (n_arrived, len(FEATURES))
-        Only what is known before departure. Missing weather is NaN.
+        Only what is known before departure: `NUMERIC` as float64, `CATEGORICAL` as text, because that is how they
+        arrive at a served model too. Missing weather is NaN.
     y : pandas.Series of bool, shape (n_arrived,)
         True where the flight arrived 15 or more minutes late.
 
@@ -93,7 +94,8 @@ def features_and_target(flights):
     arrived = flights[flights[TARGET].notna()]
     if arrived.empty:
         raise FlightDataError(f"None of these {len(flights)} flights arrived, so there is nothing to learn from: choose more.")
-    return arrived[list(FEATURES)], arrived[TARGET].astype(bool)
+    types = dict.fromkeys(NUMERIC, "float64") | dict.fromkeys(CATEGORICAL, "str")
+    return arrived[list(FEATURES)].astype(types), arrived[TARGET].astype(bool)
 
 
 @functools.cache
@@ -168,9 +170,12 @@ def check_schema(flights):
         schema().validate(flights, lazy=True)
     except pandera.errors.SchemaErrors as errors:
         cases = errors.failure_cases
-        rules = cases.assign(column=cases["column"].fillna("")).groupby(["column", "check"], sort=False).size()
-        told = "; ".join(f"{column or 'columns'}: {rule} ({n}×)" for (column, rule), n in rules.items())
-        raise FlightDataError(f"The flights do not fit the schema: {told}") from None
+        whole = cases["check"].isin(["column_in_dataframe", "column_in_schema"])  # there the case is the column's name
+        column = cases["column"].where(~whole, cases["failure_case"])
+        check = cases["check"].replace({"column_in_dataframe": "is absent", "column_in_schema": "is not known"})
+        rules = cases.groupby([column.rename("column"), check.rename("check")], sort=False).size()
+        told = "; ".join(f"{name}: {rule}" + (f" ({n} rows)" if n > 1 else "") for (name, rule), n in rules.items())
+        raise FlightDataError(f"The flights do not fit the schema: {told}. Compare them with flights.schema().") from None
 
 
 def build(flights, weather):
@@ -271,7 +276,7 @@ def cache_path():
 
 def _months(months):
     try:
-        wanted = {months} if isinstance(months, (int, np.integer)) else set(months)
+        wanted = {months} if isinstance(months, (int, np.integer, str)) else set(months)
     except TypeError:
         raise FlightDataError(f"months is {months!r}; expected a number from 1 to 12, or several such as [1, 2, 3].") from None
     if not wanted:
