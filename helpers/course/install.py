@@ -204,4 +204,4 @@ def _venv_python():
 
 def _fingerprint():
     """Of what the environment is made from."""
-    return hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
