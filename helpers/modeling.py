@@ -10,10 +10,8 @@ from helpers.flights import CATEGORICAL, NUMERIC
 
 THRESHOLD = 0.25  # from this probability on a flight is called late: near the share that is late in winter
 
-# The types in the pipeline that skops does not know by itself. All are scikit-learn's own: named here, they may be loaded.
-TRUSTED_TYPES = (
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-)
+# What skops does not know by itself in the pipeline; it is scikit-learn's own, so it may be loaded.
+TRUSTED_TYPES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
 
 
 def make_model(*, learning_rate=0.1, n_steps=60, max_leaves=15, seed=0):
@@ -120,8 +118,10 @@ def calibration(y, probability, *, n_bins=10):
 
     Parameters
     ----------
-    y, probability : array-like, shape (n,)
+    y : array-like of bool, shape (n,)
         As in `evaluate`; one outcome alone is fine here.
+    probability : array-like of float, shape (n,)
+        As in `evaluate`.
     n_bins : int, default 10
         At least 1. Tied probabilities share a bin, so there may be fewer.
 

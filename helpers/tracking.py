@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import logging
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -94,7 +93,7 @@ def _template():
             with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as folder:
                 fresh = Path(folder) / DATABASE
                 _lay_out(fresh)
-                os.replace(fresh, path)
+                fresh.replace(path)
     return path
 
 

@@ -139,10 +139,10 @@ def install_system_parts():
     if absent and may:
         print(f"Installing {', '.join(absent)} by apt-get.", flush=True)
         quiet = {"DEBIAN_FRONTEND": "noninteractive", **os.environ}
-        subprocess.run(["apt-get", "update", "-qq"], env=quiet, stdout=subprocess.DEVNULL)
+        subprocess.run(["apt-get", "update", "-qq"], env=quiet, stdout=subprocess.DEVNULL, check=False)
         packages = [SYSTEM_PARTS[name][0] for name in absent]
         command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-        subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL)
+        subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False)
         absent = absent_system_parts()
     for name in absent:
         print(f"Absent: {name}, which {SYSTEM_PARTS[name][1]}. Install it by: {install_command(name)}", flush=True)
@@ -181,7 +181,7 @@ def _install_lock(python):
              "pip could not install uv. Check the connection to the package index, then run this again.")
     # Compiled now, or every kernel that starts would compile anew wherever bytecode is not written.
     uv = [python, "-m", "uv", "pip", "sync", "--python", python, "--quiet", "--compile-bytecode", "--require-hashes", str(LOCK)]
-    if subprocess.run(uv).returncode:
+    if subprocess.run(uv, check=False).returncode:
         print("uv could not; going on with pip, which takes a few minutes longer.", flush=True)
         _run([*pip, "--compile", *locked], "The packages could not be installed. Check the connection, then run this again.")
 
@@ -194,7 +194,7 @@ def _lock_entry(name):
 
 
 def _run(command, failure):
-    if subprocess.run(command).returncode:
+    if subprocess.run(command, check=False).returncode:
         raise InstallError(failure)
 
 
