@@ -156,7 +156,7 @@ def guard(order, dismissed):
 def main():
     """Read one order from standard input and carry it out."""
     dismissed = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda *_: None)  # a handler, because the server would inherit SIG_IGN
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: dismissed.set())

@@ -44,7 +44,7 @@ def examine():
         First what every lesson needs, then what single lessons need.
     """
     return [_python(), _packages(), _memory(), _disk(), _loopback(), _writable("data cache", flights.cache_path().parent),
-            _writable("progress", progress.folder()), *map(_system_part, install.SYSTEM_PARTS), _git()]
+            _writable("progress", progress.path().parent), *map(_system_part, install.SYSTEM_PARTS), _git()]
 
 
 def as_text(findings):

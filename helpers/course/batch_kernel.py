@@ -1,0 +1,198 @@
+"""Executes one notebook with papermill: the process that `batch_job` starts, one for each notebook.
+
+It runs in the notebook's working folder. Beside that folder it finds `job.json` and `source.ipynb`, and it leaves
+`executed.ipynb`, `page.html` and `result.json` there. When its own starter goes, it takes everything down with it.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill import execute_notebook
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from helpers.course import batch_processes
+
+MOST_OUTPUT = 1_000_000  # characters a cell
+INJECTED = "injected-parameters"  # papermill's tag for the cell that it adds
+OVERFULL = "printed more than 1 MB"
+
+
+class Client(PapermillNotebookClient):
+    """Papermill's client, which also knows where it is, and stops a cell that floods the notebook."""
+
+    where = None  # see `Engine`: kept outside, because papermill does not hand out its client
+
+    def execute_cell(self, cell, index, *args, **kwargs):
+        """Execute a cell, and note its number first."""
+        if cell.cell_type == "code" and INJECTED not in cell.metadata.get("tags", []):
+            self.where["cell"] += 1
+        self.where["numbers"][index] = self.where["cell"]
+        self.where["source"] = cell.source
+        self.where["size"] = 0
+        return super().execute_cell(cell, index, *args, **kwargs)
+
+    def process_message(self, msg, cell, cell_index):
+        """Take one message of the kernel, unless the cell has said too much already."""
+        if self.where["flooded"]:
+            return None
+        if msg["msg_type"] == "clear_output":
+            self.where["size"] = 0
+        room = MOST_OUTPUT - self.where["size"]
+        size = _size(msg["content"])
+        self.where["size"] += size if msg["msg_type"] != "update_display_data" else 0
+        if size <= room:
+            return super().process_message(msg, cell, cell_index)
+        if msg["msg_type"] == "stream":
+            msg["content"]["text"] = msg["content"]["text"][:room]
+            super().process_message(msg, cell, cell_index)
+        note = f"\n[Cut off here: this cell {OVERFULL}, and was stopped.]\n"
+        cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=note))
+        self.where["flooded"] = True
+        self.shutdown_kernel = "immediate"  # it may be printing for ever, deaf to a polite request
+        self.task_poll_for_reply.cancel()  # nbclient takes this for a dead kernel; `execute` knows better
+        return None
+
+
+class Engine(NBClientEngine):
+    """Papermill's engine with our client and one time limit for the whole notebook."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, where, deadline, start_timeout=60, **kwargs):
+        """Execute the notebook in `nb_man`; `where` is kept up to date, `deadline` is in seconds of time.monotonic."""
+        client = Client(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout,
+                        timeout_func=lambda cell: max(0.5, deadline - time.monotonic()))
+        client.where = where
+        return client.execute()
+
+
+def execute(source, output, parameters, deadline):
+    """Execute a notebook with papermill.
+
+    Parameters
+    ----------
+    source, output : str
+        Paths; the output is written whatever happens.
+    parameters : dict
+        Passed to the notebook.
+    deadline : float
+        In seconds of `time.monotonic`.
+
+    Returns
+    -------
+    dict
+        `status`: passed, failed, timed out or kernel died. If not passed, also `reason` (one line), `cell` (the first
+        one that failed: its number among the code cells, from 1), its `source` and its `traceback`.
+    """
+    where = {"cell": 0, "numbers": {}, "source": "", "size": 0, "flooded": False}
+    papermill_engines.register("workbook", Engine)
+    options = {"engine_name": "workbook", "kernel_name": "python3", "language": "python", "progress_bar": False}
+
+    def failure(status, reason, traceback="", cell=None, source=None):
+        return {"status": status, "reason": reason, "cell": where["cell"] if cell is None else cell,
+                "source": where["source"] if source is None else source, "traceback": traceback}
+
+    try:
+        notebook = execute_notebook(source, output, parameters, where=where, deadline=deadline, **options)
+    except PapermillExecutionError as error:
+        cell = where["numbers"].get(error.cell_index, where["cell"])
+        return failure("failed", f"{error.ename}: {error.evalue}"[:300], "\n".join(error.traceback), cell, error.source)
+    except CellTimeoutError:
+        return failure("timed out", "the time limit came while this cell was running")
+    except DeadKernelError:
+        if where["flooded"]:
+            return failure("failed", OVERFULL)
+        return failure("kernel died", "the kernel's process ended while this cell was running")
+    except RuntimeError as error:  # nbclient's, when the kernel does not start
+        return failure("kernel died", str(error))
+    silent = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count]
+    if silent:  # papermill takes sys.exit() for a good end
+        return failure("failed", "the notebook ended itself here: the cells below were not run")
+    return {"status": "passed"}
+
+
+def tidy(notebook):
+    """Merge what a cell printed in one go, and show a line that was overwritten (`\\r`) as it was left.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Changed in place.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        merged = []
+        for output in cell.outputs:
+            previous = merged[-1] if merged else {}
+            if output.output_type == "stream" and previous.get("output_type") == "stream" and previous.name == output.name:
+                previous.text += output.text
+            else:
+                merged.append(output)
+        for output in merged:
+            if output.output_type == "stream":
+                output.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in output.text.split("\n"))
+        cell.outputs = merged
+
+
+def as_page(notebook, title):
+    """Make an HTML page by nbconvert.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    title : str
+
+    Returns
+    -------
+    str
+        Links to notebooks beside this one lead to their pages.
+    """
+    from nbconvert.exporters import HTMLExporter  # here: the kernel need not wait for it
+
+    page, _ = HTMLExporter().from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    return re.sub(r'(href="[^":/]+)\.ipynb"', r'\1.html"', page)
+
+
+def main():
+    """Execute the notebook in the folder above this one."""
+    started = time.monotonic()
+    folder = Path("..").resolve()
+    threading.Thread(target=_go_with_the_starter, args=(folder,), daemon=True).start()
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    # Relative paths, because papermill writes them into the notebook, and reads braces in them as parameters.
+    result = execute("../source.ipynb", "../executed.ipynb", job["parameters"], started + job["time_limit"])
+    if (folder / "executed.ipynb").exists():
+        notebook = nbformat.read(folder / "executed.ipynb", as_version=4)
+        tidy(notebook)
+        nbformat.write(notebook, folder / "executed.ipynb")
+        (folder / "page.html").write_text(as_page(notebook, job["title"]), encoding="utf-8")
+    (folder / "result.part").write_text(json.dumps(result), encoding="utf-8")
+    os.replace(folder / "result.part", folder / "result.json")  # its presence says that all is there
+
+
+def _go_with_the_starter(folder):
+    while os.read(sys.stdin.fileno(), 1):  # it comes back empty when the starter ends, however it does
+        pass
+    batch_processes.Family(os.environ[batch_processes.MARKER], without=os.getpid()).end()
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def _size(content):
+    """Of what a message would add to the notebook."""
+    parts = [content.get("text", ""), *content.get("data", {}).values(), *content.get("traceback", [])]
+    return sum(len(part) if isinstance(part, str) else len(json.dumps(part)) for part in parts)
+
+
+if __name__ == "__main__":
+    main()
