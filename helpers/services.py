@@ -41,12 +41,19 @@ class _PortTaken(Exception):
 class Service:
     """A background server. `start` makes it; `stop`, or the end of a `with` block, ends it.
 
-    Attributes
+    Parameters
     ----------
     name : str
         As given to `start`.
     port : int
         On 127.0.0.1.
+    guardian : subprocess.Popen
+        The process that watches over the server.
+    folder : pathlib.Path
+        Private to this server: its log, and what the guardian tells.
+
+    Attributes
+    ----------
     url : str
         For a browser: through the Jupyter server where the notebook runs on Binder or a JupyterHub, else `local_url`.
     local_url : str
@@ -250,7 +257,7 @@ def _launch(name, command, port, env, cwd):
         "folder": str(folder),
         "parent": os.getpid(),
     }
-    with open(folder / "log", "ab") as log:
+    with (folder / "log").open("ab") as log:
         # By its path and -P, so that neither the current folder nor an installed `helpers` matters.
         guardian = subprocess.Popen([sys.executable, "-P", _guardian.__file__], stdin=subprocess.PIPE, stdout=log,
                                     stderr=subprocess.STDOUT, **_guardian.own_group())

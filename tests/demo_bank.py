@@ -1,5 +1,6 @@
 """A small question bank with its answers: it shows how one is written, and the tests of the machinery work on it."""
 
+import operator
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,10 @@ def first_alert(week, patience, *, above=np.greater, total=False):
 
 
 MISCONCEPTIONS = {
-    "at least, not above": (dict(above=np.greater_equal), "A day exactly at the threshold is still quiet: the alert wants above."),
+    "at least, not above": (
+        dict(above=np.greater_equal),
+        "A day exactly at the threshold is still quiet: the alert wants above.",
+    ),
     "never resets": (dict(total=True), "A quiet day breaks the run: count days in a row, not days in total."),
 }
 
@@ -49,11 +53,12 @@ def judge(evidence, rng):
     for name, (twist, message) in MISCONCEPTIONS.items():
         if got == [first_alert(*day, **twist) for day in days]:
             return not_yet(message, misconception=name)
-    (week, patience), w, g = next(row for row in zip(days, want, got, strict=True) if row[1] != row[2] or type(row[1]) is not type(row[2]))
+    rows = zip(days, want, got, strict=True)
+    (week, patience), w, g = next(row for row in rows if row[1] != row[2] or type(row[1]) is not type(row[2]))
     return not_yet(f"For the days {week} and patience {patience} the alert fires on day {w}; yours says {g!r}.")
 
 
-def by_loop(week, threshold, patience, first=0, above=lambda day, threshold: day > threshold, reset=0):
+def by_loop(week, threshold, patience, first=0, above=operator.gt, reset=0):
     run = 0
     for day, drift in enumerate(week):
         run = run + 1 if above(drift, threshold) else reset * run
@@ -68,12 +73,12 @@ def by_text(week, threshold, patience):
 
 
 def by_window(week, threshold, patience):
-    windows = [min(week[end - patience:end]) for end in range(patience, len(week) + 1)]
+    windows = [min(week[end - patience : end]) for end in range(patience, len(week) + 1)]
     days = np.flatnonzero(np.array(windows) > threshold)
     return days[0] + patience - 1 if len(days) else None  # a numpy.int64
 
 
-# --- a number by itself: what an answer that is no function looks like -------------------------------------------------------
+# --- a folder with one file in it: an answer that is no function --------------------------------------------------------
 
 
 def probe_folder(folder, rng):
@@ -82,6 +87,9 @@ def probe_folder(folder, rng):
 
 def judge_folder(evidence, rng):
     return passed("Well kept.") if evidence["names"] == ["model.bin"] else not_yet(f"The folder holds {evidence['names']}.")
+
+
+UNTIDY = [(), ("a",), ("b",), ("c",), ("model.bin", "a"), ("model.bin", "b"), ("model.bin.part",)]
 
 
 def with_files(*names):
@@ -94,8 +102,14 @@ def with_files(*names):
 
 
 QUESTIONS = {
-    "99.1": Question("The first alert", probe, judge, ("Count the days in a row.", "A quiet day sets the count to 0."),
-                     "solutions/99_demo.ipynb", tuple(MISCONCEPTIONS)),
+    "99.1": Question(
+        "The first alert",
+        probe,
+        judge,
+        ("Count the days in a row.", "A quiet day sets the count to 0."),
+        "solutions/99_demo.ipynb",
+        tuple(MISCONCEPTIONS),
+    ),
     "99.2": Question("A tidy folder", probe_folder, judge_folder, ("Keep one file.",), "solutions/99_demo.ipynb"),
 }
 
@@ -103,21 +117,23 @@ ANSWERS = {
     "99.1": Answers(
         right=[by_loop, by_text, by_window],
         wrong=[
-            Wrong(lambda *args: by_loop(*args, above=lambda day, threshold: day >= threshold), "at least, not above", "still quiet"),
+            Wrong(lambda *args: by_loop(*args, above=operator.ge), "at least, not above", "still quiet"),
             Wrong(lambda *args: by_loop(*args, reset=1), "never resets", "in a row"),
             Wrong(lambda *args: by_loop(*args, first=1), says="the alert fires on day"),
             Wrong(lambda week, threshold, patience: by_loop(week, threshold, 3), says="patience"),
-            Wrong(lambda week, threshold, patience: by_loop(week, 0.1, patience)),
-            Wrong(lambda *args: by_loop(*args) or None),
+            Wrong(lambda week, threshold, patience: by_loop(week, 0.3, patience)),
+            Wrong(lambda week, threshold, patience: by_loop(week, threshold, patience + 1)),
             Wrong(lambda *args: str(by_loop(*args)), says="yours says '"),
             Wrong(lambda *args: (day for day in [by_loop(*args)]), says="Plain data is wanted"),
-            Wrong(lambda *args: 1 / 0, says="ZeroDivisionError: division by zero (in the lambda, line"),
+            Wrong(lambda *args: 1 / 0, says="ZeroDivisionError: division by zero"),
             Wrong([2, None, 3], says="of type list, could not be used"),
         ],
     ),
     "99.2": Answers(
         right=[with_files("model.bin")] * 3,
-        wrong=[Wrong(with_files(*names), says="The folder holds") for names in
-               [(), ("a",), ("b",), ("c",), ("model.bin", "a"), ("model.bin", "b"), ("model.bin.part",)]] + [Wrong("model.bin")],
+        wrong=[
+            *[Wrong(with_files(*names), says="The folder holds") for names in UNTIDY],
+            Wrong("model.bin", says="of type str, could not be used"),
+        ],
     ),
 }

@@ -86,8 +86,10 @@ class ReplayedFile(nbval.IPyNbFile):
         """Bring the stand-in, and nbval's sanitizing patterns."""
         if self.why:
             return
-        executed = nbformat.read(batch.executed_path(self.config.rootpath, self.path.relative_to(self.config.rootpath)), as_version=4)
-        self.kernel = ReplayKernel([cell for cell in executed.cells if cell.cell_type == "code" and INJECTED not in cell.metadata.get("tags", [])])
+        root = self.config.rootpath
+        executed = nbformat.read(batch.executed_path(root, self.path.relative_to(root)), as_version=4)
+        code = [cell for cell in executed.cells if cell.cell_type == "code"]
+        self.kernel = ReplayKernel([cell for cell in code if INJECTED not in cell.metadata.get("tags", [])])
         self.setup_sanitize_files()
 
 
@@ -114,7 +116,8 @@ def why_not(root, name):
     if record is None or record["key"] != job["key"]:
         return f"{name} has not been run as it is now: run `make run` first."
     if record["status"] != "passed":
-        return f"{name} {record['status']} in code cell {record['cell']}: {record['reason']}\n\n{record['source']}\n\n{record['traceback']}"
+        headline = f"{name} {record['status']} in code cell {record['cell']}: {record['reason']}"
+        return "\n\n".join([headline, record["source"], record["traceback"]])
     return ""
 
 

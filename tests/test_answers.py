@@ -2,7 +2,9 @@
 
 import dataclasses
 import importlib
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,18 +28,25 @@ def test_every_bank_has_answers_to_all_its_questions(lesson):
     assert all(question_id.rpartition(".")[0] == lesson for question_id in CATALOGUE[lesson])
 
 
-@pytest.mark.parametrize("question_id", IDS)
-def test_answers(question_id, record_property):
+def try_question(question_id, record_property):
     question = asking.find(question_id)
     answers = answers_of(question_id.rpartition(".")[0])[question_id]
     right, wrong = try_right(question_id, question, answers), try_wrong(question_id, question, answers)
-    record_property("answers", {
-        "question": question_id,
-        "right": len(right), "refused": sum(tried.outcome != PASSED for tried in right),
-        "wrong": len(wrong), "accepted": sum(tried.outcome == PASSED for tried in wrong),
-    })
+    refused, accepted = sum(t.outcome != PASSED for t in right), sum(t.outcome == PASSED for t in wrong)
+    counts = {"question": question_id, "right": len(right), "refused": refused, "wrong": len(wrong), "accepted": accepted}
+    record_property("answers", counts)  # answers_report prints it
     told = faults(question_id, question, answers, right, wrong)
     assert not told, "\n".join(told)
+
+
+def a_class(question_id):
+    """A class a question, because `--dist loadscope` keeps a class together: so workers share the questions."""
+    return type(
+        f"Test{question_id}", (), {"test_answers": lambda self, record_property: try_question(question_id, record_property)}
+    )
+
+
+globals().update({f"Test{question_id}": a_class(question_id) for question_id in IDS})
 
 
 # --- the trial itself is tried, on a small bank --------------------------------------------------------------------------
@@ -86,31 +95,40 @@ def sharing_probe(answer, rng):
     return {"first_alert": [answer(week, 0.2, 3), answer(week, 0.2, 3)]}
 
 
-@pytest.mark.parametrize(("question", "answers", "fault"), [
-    (dataclasses.replace(QUESTION, judge=careless_judge), ANSWERS, "accepted: "),
-    (dataclasses.replace(QUESTION, judge=trusting_judge), ANSWERS, "what='a function that gives None'"),
-    (dataclasses.replace(QUESTION, judge=lambda found, rng: not_yet("never")), ANSWERS, "refused: "),
-    (dataclasses.replace(QUESTION, judge=fragile_judge), ANSWERS, "the check itself failed: "),
-    (dataclasses.replace(QUESTION, judge=lambda found, rng: True), ANSWERS, "the check itself failed: "),
-    (dataclasses.replace(QUESTION, judge=lambda found, rng: passed() if found["first_alert"] == [2, 2] else not_yet("no"),
-                         probe=sharing_probe), ANSWERS, "with noise"),
-    (dataclasses.replace(QUESTION, hints=()), ANSWERS, "0 hints"),
-    (dataclasses.replace(QUESTION, misconceptions=(*QUESTION.misconceptions, "new")), ANSWERS, "'new' has no wrong answer"),
-    (dataclasses.replace(QUESTION, misconceptions=()), ANSWERS, "is not among the question's"),
-    (QUESTION, Answers(ANSWERS.right[:2], ANSWERS.wrong), "2 right"),
-    (QUESTION, Answers(ANSWERS.right, ANSWERS.wrong[:7]), "7 wrong"),
-    (QUESTION, Answers(ANSWERS.right, [*ANSWERS.wrong, Wrong(ANSWERS.right[0])]), "accepted: "),
-    (QUESTION, Answers([*ANSWERS.right, ANSWERS.wrong[0].answer], ANSWERS.wrong), "refused: "),
-    (QUESTION, Answers(ANSWERS.right, [*ANSWERS.wrong, Wrong(ANSWERS.wrong[0].answer)]), "not None"),
-    (QUESTION, Answers(ANSWERS.right, [*ANSWERS.wrong, Wrong(lambda *args: 99, says="moon")]), "does not say 'moon'"),
-    (dataclasses.replace(QUESTION, probe=lambda answer, rng: {"first_alert": 1}), ANSWERS, "not `not attempted`"),
-])
+def sharing_judge(found, rng):
+    return passed() if found["first_alert"] == [2, 2] else not_yet("no")
+
+
+@pytest.mark.parametrize(
+    ("question", "answers", "fault"),
+    [
+        (dataclasses.replace(QUESTION, judge=careless_judge), ANSWERS, "accepted: "),
+        (dataclasses.replace(QUESTION, judge=trusting_judge), ANSWERS, "what='a function that gives None'"),
+        (dataclasses.replace(QUESTION, judge=lambda found, rng: not_yet("never")), ANSWERS, "refused: "),
+        (dataclasses.replace(QUESTION, judge=fragile_judge), ANSWERS, "the check itself failed: "),
+        (dataclasses.replace(QUESTION, judge=lambda found, rng: True), ANSWERS, "the check itself failed: "),
+        (dataclasses.replace(QUESTION, judge=sharing_judge, probe=sharing_probe), ANSWERS, "with noise"),
+        (dataclasses.replace(QUESTION, hints=()), ANSWERS, "0 hints"),
+        (dataclasses.replace(QUESTION, misconceptions=(*QUESTION.misconceptions, "new")), ANSWERS, "'new' has no wrong answer"),
+        (dataclasses.replace(QUESTION, misconceptions=()), ANSWERS, "is not among the question's"),
+        (QUESTION, Answers(ANSWERS.right[:2], ANSWERS.wrong), "2 right"),
+        (QUESTION, Answers(ANSWERS.right, ANSWERS.wrong[:7]), "7 wrong"),
+        (QUESTION, Answers(ANSWERS.right, [*ANSWERS.wrong, Wrong(ANSWERS.right[0])]), "accepted: "),
+        (QUESTION, Answers([*ANSWERS.right, ANSWERS.wrong[0].answer], ANSWERS.wrong), "refused: "),
+        (QUESTION, Answers(ANSWERS.right, [*ANSWERS.wrong, Wrong(ANSWERS.wrong[0].answer)]), "not None"),
+        (QUESTION, Answers(ANSWERS.right, [*ANSWERS.wrong, Wrong(lambda *args: 99, says="moon")]), "does not say 'moon'"),
+        (dataclasses.replace(QUESTION, probe=lambda answer, rng: {"first_alert": 1}), ANSWERS, "not `not attempted`"),
+    ],
+)
 def test_each_fault_of_a_bank_is_found(question, answers, fault):
     assert any(fault in line for line in told_of(question, answers))
 
 
 def test_report_counts_and_adds_up():
-    rows = [dict(question="b.1", right=4, refused=1, wrong=10, accepted=0), dict(question="a.1", right=6, refused=0, wrong=0, accepted=0)]
+    rows = [
+        dict(question="b.1", right=4, refused=1, wrong=10, accepted=0),
+        dict(question="a.1", right=6, refused=0, wrong=0, accepted=0),
+    ]
     lines = answers_report.table(rows)
     assert [line.split()[0] for line in lines] == ["question", "a.1", "b.1", "all"]
     assert lines[1].split(maxsplit=1)[1].split("  ")[0].strip() == "0 of 6 (0.0%)" and lines[1].endswith("none tried")
@@ -127,16 +145,15 @@ def test_it(question, record_property):
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
-def test_report_stands_at_the_end_of_a_run(tmp_path, workers):
-    import subprocess
-    from pathlib import Path
-
+def test_report_stands_at_the_end_of_a_run_with_workers(tmp_path):
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "answers_report.py").write_text(Path(answers_report.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "test_it.py").write_text(RECORDING)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers, str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", str(tmp_path)]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False)
     assert ended.returncode == 1, ended.stdout  # a failing question is still counted
     assert [line.split()[:4] for line in ended.stdout.splitlines() if line.startswith(("x.", "all"))] == [
-        ["x.1", "1", "of", "3"], ["x.2", "1", "of", "3"], ["all", "2", "of", "6"]]
+        ["x.1", "1", "of", "3"],
+        ["x.2", "1", "of", "3"],
+        ["all", "2", "of", "6"],
+    ]

@@ -18,9 +18,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from helpers.__main__ import command_line
-from helpers.course import batch, batch_files, batch_job, batch_kernel, batch_plan, batch_processes
+from helpers.course import batch, batch_files, batch_job, batch_kernel, batch_plan, batch_processes, batch_work
 
-LIMIT = 12  # seconds for a notebook: ample for each but the one that hangs
+LIMIT = 20  # seconds for a notebook: ample for each but the one that hangs, on a busy machine too
 
 SERVER = """
 import os, subprocess, sys, time, urllib.request
@@ -85,7 +85,9 @@ def answers(port):
 def texts(path):
     """What the cells of an executed notebook printed."""
     cells = nbformat.read(path, as_version=4).cells
-    return [output.text for cell in cells if cell.cell_type == "code" for output in cell.outputs if output.output_type == "stream"]
+    return [
+        output.text for cell in cells if cell.cell_type == "code" for output in cell.outputs if output.output_type == "stream"
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +104,12 @@ def everything(tmp_path_factory):
     store(root, "notebooks/17_asks.ipynb", "print(repr(month), repr(name))", parameters="month = 3\nname: str = 'JFK'")
     store(root, "notebooks/18_serves.ipynb", SERVER)
     store(root, "notebooks/19_exits.ipynb", "import sys\nsys.exit(0)", "print('never')")
-    store(root, "solutions/22_app/22_app.ipynb", "from app import answer\nprint(answer())",
-          "open('new.txt', 'w').write('x')\nprint(sorted(__import__('os').listdir()))")
+    store(
+        root,
+        "solutions/22_app/22_app.ipynb",
+        "from app import answer\nprint(answer())",
+        "open('new.txt', 'w').write('x')\nprint(sorted(__import__('os').listdir()))",
+    )
     (root / "solutions/22_app/app.py").write_text("def answer():\n    return 42\n")
     (root / "solutions/22_app/.github").mkdir()
     (root / "solutions/22_app/.github/ci.yml").write_text("on: push\n")
@@ -119,9 +125,15 @@ def everything(tmp_path_factory):
 
 
 STATUS = {
-    "notebooks/11_good.ipynb": "passed", "notebooks/12_raises.ipynb": "failed", "notebooks/13_hangs.ipynb": "timed out",
-    "notebooks/14_leaves.ipynb": "kernel died", "notebooks/15_is_killed.ipynb": "kernel died", "notebooks/16_floods.ipynb": "failed",
-    "notebooks/17_asks.ipynb": "passed", "notebooks/18_serves.ipynb": "passed", "notebooks/19_exits.ipynb": "failed",
+    "notebooks/11_good.ipynb": "passed",
+    "notebooks/12_raises.ipynb": "failed",
+    "notebooks/13_hangs.ipynb": "timed out",
+    "notebooks/14_leaves.ipynb": "kernel died",
+    "notebooks/15_is_killed.ipynb": "kernel died",
+    "notebooks/16_floods.ipynb": "failed",
+    "notebooks/17_asks.ipynb": "passed",
+    "notebooks/18_serves.ipynb": "passed",
+    "notebooks/19_exits.ipynb": "failed",
     "solutions/22_app/22_app.ipynb": "passed",
 }
 
@@ -171,7 +183,12 @@ def test_parameter_reaches_those_that_declare_it(everything):
 
 def test_files_of_an_exercise_lie_beside_it(everything):
     printed = texts(batch.executed_path(everything["root"], "solutions/22_app/22_app.ipynb"))
-    assert printed[0] == "42\n" and printed[1].startswith("['.github', ") and "'new.txt'" in printed[1] and "'work'" not in printed[1]
+    assert (
+        printed[0] == "42\n"
+        and printed[1].startswith("['.github', ")
+        and "'new.txt'" in printed[1]
+        and "'work'" not in printed[1]
+    )
 
 
 def test_outputs_of_one_go_are_merged(everything):
@@ -220,7 +237,7 @@ def test_unchanged_is_not_run_again(tmp_path):
     assert run(tmp_path)[0] == 0
     begun = time.monotonic()
     code, out = run(tmp_path)
-    assert code == 0 and "2 unchanged" in out and time.monotonic() - begun < 2
+    assert code == 0 and "2 unchanged" in out and time.monotonic() - begun < 5
     assert run(tmp_path, "--fresh", "11")[0] == 0 and executed.read_bytes() != first
 
 
@@ -230,38 +247,57 @@ def test_fingerprint_tells_what_matters():
         return batch_plan.fingerprint({"cells": [cell]}, files or {}, parameters or {})
 
     assert of() == of(outputs=["anything"]) == of(source=["x = ", "1"])
-    others = [of("x = 2"), of(tags=["parameters"]), of(files={"a": (b"1", 0o644)}), of(files={"a": (b"2", 0o644)}), of(parameters={"x": 1})]
+    others = [
+        of("x = 2"),
+        of(tags=["parameters"]),
+        of(files={"a": (b"1", 0o644)}),
+        of(files={"a": (b"2", 0o644)}),
+        of(parameters={"x": 1}),
+    ]
     assert len({of(), *others}) == 6
 
 
 def test_selection(tmp_path, monkeypatch):
-    for name in ("notebooks/22a_mlflow", "notebooks/22b_wandb", "solutions/22_track/22_track", "exercises/22_track/22_track",
-                 "notebooks/.ipynb_checkpoints/22a_mlflow-checkpoint", "notebooks/work/copy"):
+    for name in (
+        "notebooks/22a_mlflow",
+        "notebooks/22b_wandb",
+        "solutions/22_track/22_track",
+        "exercises/22_track/22_track",
+        "notebooks/.ipynb_checkpoints/22a_mlflow-checkpoint",
+        "notebooks/work/copy",
+    ):
         store(tmp_path, f"{name}.ipynb")
     monkeypatch.chdir(tmp_path / "notebooks")
 
     def chosen(*wanted):
         return [name.removesuffix(".ipynb") for name in batch_plan.select(tmp_path, list(wanted))]
 
-    lessons, solution, exercise = ["notebooks/22a_mlflow", "notebooks/22b_wandb"], "solutions/22_track/22_track", "exercises/22_track/22_track"
+    lessons, solution, exercise = (
+        ["notebooks/22a_mlflow", "notebooks/22b_wandb"],
+        "solutions/22_track/22_track",
+        "exercises/22_track/22_track",
+    )
     assert chosen() == chosen("22") == [*lessons, solution]
     assert chosen("22a") == chosen("22a_mlflow.ipynb") == chosen("notebooks/22a_mlflow.ipynb") == lessons[:1]
     assert chosen("notebooks") == lessons and chosen("22b", "22a") == lessons
     assert chosen("22_tr") == [solution] and chosen("exercises/22") == chosen(str(tmp_path / "exercises/22_track")) == [exercise]
 
 
-@pytest.mark.parametrize("arguments, told", [
-    (["99"], "No notebook is called '99' or begins so. There are: notebooks/17_asks, notebooks/18_more."),
-    (["no/such.ipynb"], "No notebook is called 'no/such.ipynb'"),
-    (["-p", "mont", "7"], "No selected notebook declares a parameter 'mont'. They declare: month, name."),
-    (["18", "-p", "month", "7"], "No selected notebook declares a parameter 'month'. They declare: name."),
-    (["--jobs", "0"], "above 0"),
-    (["--time-limit", "-1"], "above 0"),
-    (["--scheduler", "tcp://127.0.0.1:1"], "No Dask scheduler answers at tcp://127.0.0.1:1"),
-    (["--scheduler", "nonsense"], "No Dask scheduler answers at nonsense"),
-])
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["99"], "No notebook is called '99' or begins so. There are: notebooks/17_asks, notebooks/18_more."),
+        (["no/such.ipynb"], "No notebook is called 'no/such.ipynb'"),
+        (["-p", "mont", "7"], "No selected notebook declares a parameter 'mont'. They declare: month, name."),
+        (["18", "-p", "month", "7"], "No selected notebook declares a parameter 'month'. They declare: name."),
+        (["--jobs", "0"], "above 0"),
+        (["--time-limit", "-1"], "above 0"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "No Dask scheduler answers at tcp://127.0.0.1:1"),
+        (["--scheduler", "nonsense"], "No Dask scheduler answers at nonsense"),
+    ],
+)
 def test_what_is_not_there_is_told_in_one_line(tmp_path, monkeypatch, arguments, told):
-    monkeypatch.setattr(batch, "CONNECT", 1)
+    monkeypatch.setattr(batch_work, "CONNECT", 1)
     store(tmp_path, "notebooks/17_asks.ipynb", parameters="month = 3\nname = 'JFK'")
     store(tmp_path, "notebooks/18_more.ipynb", parameters="name = 'LGA'")
     code, out = run(tmp_path, *arguments)
@@ -276,7 +312,9 @@ def test_a_broken_notebook_is_told_in_one_line(tmp_path):
     assert code == 2 and "notebooks/11_torn.ipynb is no notebook of format 4" in out and out.count("\n") == 1
 
 
-@pytest.mark.parametrize("text", ["3", "-4", "3.5", "1e-3", "True", "False", "None", "true", "JFK", "", "1_000", "nan", "0x10", " 7"])
+@pytest.mark.parametrize(
+    "text", ["3", "-4", "3.5", "1e-3", "True", "False", "None", "true", "JFK", "", "1_000", "nan", "0x10", " 7"]
+)
 def test_values_are_typed_as_papermill_does(text):
     from papermill.cli import _resolve_type
 
@@ -296,10 +334,16 @@ def test_two_runs_of_one_clone_do_not_mix(tmp_path):
 def test_an_interruption_leaves_nothing(tmp_path, sent, code):
     store(tmp_path, "notebooks/11_good.ipynb", "1")
     store(tmp_path, "notebooks/12_hangs.ipynb", "open('begun', 'w').close()\n" + HANG)
-    store(tmp_path, "notebooks/13_hangs.ipynb", "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'input()'])\n" + HANG)
-    program = ("import sys; from pathlib import Path; from helpers.__main__ import command_line; from helpers.course import batch\n"
-               "try: batch.main(command_line().parse_args(['run']), Path(sys.argv[1]))\n"
-               "except KeyboardInterrupt: sys.exit(130)\n")
+    store(
+        tmp_path,
+        "notebooks/13_hangs.ipynb",
+        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'input()'])\n" + HANG,
+    )
+    program = (
+        "import sys; from pathlib import Path; from helpers.__main__ import command_line; from helpers.course import batch\n"
+        "try: batch.main(command_line().parse_args(['run']), Path(sys.argv[1]))\n"
+        "except KeyboardInterrupt: sys.exit(130)\n"
+    )
     environment = {**os.environ, "TEST_TAG": str(tmp_path), "TMPDIR": str(tmp_path)}
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], env=environment, stdout=subprocess.DEVNULL)
     _wait_for(lambda: any(tmp_path.glob("workbook-*/work/begun")))
@@ -311,22 +355,30 @@ def test_an_interruption_leaves_nothing(tmp_path, sent, code):
 
 def test_a_job_that_cannot_be_asked_any_more_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(batch_job, "GRACE", 1)
-    store(tmp_path, "notebooks/11_stops_its_driver.ipynb", "print(1)", "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\n" + HANG)
-    ((_, result),) = batch.work(batch.plan_jobs(tmp_path, []), time_limit=4)
+    store(
+        tmp_path,
+        "notebooks/11_stops_its_driver.ipynb",
+        "print(1)",
+        "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\n" + HANG,
+    )
+    ((_, result),) = batch_work.work(batch.plan_jobs(tmp_path, []), time_limit=4)
     assert result["status"] == "timed out" and result["cell"] == 2 and "getppid" in result["source"]
 
 
 def test_a_driver_that_is_killed_is_told(tmp_path):
     store(tmp_path, "notebooks/11_kills_its_driver.ipynb", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n" + HANG)
-    ((_, result),) = batch.work(batch.plan_jobs(tmp_path, []), time_limit=30)
+    ((_, result),) = batch_work.work(batch.plan_jobs(tmp_path, []), time_limit=30)
     assert result["status"] == "failed" and "drives the kernel ended" in result["reason"] and result["cell"] == 1
 
 
 def test_a_family_is_found_without_its_marker():
     marker = "of-this-test"
     sleeper = [sys.executable, "-c", "import time; time.sleep(100)"]
-    parent = f"import subprocess, time; subprocess.Popen({sleeper!r}, env={{}}, start_new_session=True); print(1, flush=True); time.sleep(100)"
-    process = subprocess.Popen([sys.executable, "-c", parent], env={**os.environ, batch_processes.MARKER: marker}, stdout=subprocess.PIPE)
+    started = f"subprocess.Popen({sleeper!r}, env={{}}, start_new_session=True)"
+    parent = f"import subprocess, time; {started}; print(1, flush=True); time.sleep(100)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", parent], env={**os.environ, batch_processes.MARKER: marker}, stdout=subprocess.PIPE
+    )
     process.stdout.readline()
     family = batch_processes.Family(marker, without=os.getpid())
     family.sample()
@@ -348,8 +400,9 @@ def test_a_cluster_gives_the_same(tmp_path):
         return code, {name: {key: record[key] for key in kept} for name, record in batch.read_records(tmp_path).items()}
 
     local = told()
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", host="127.0.0.1",
-                                  dashboard_address=None) as cluster:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address=None
+    ) as cluster:
         assert told("--scheduler", cluster.scheduler_address) == local
     assert local[0] == 1 and texts(batch.executed_path(tmp_path, "notebooks/11_good.ipynb")) == ["7\n"]
 

@@ -68,14 +68,17 @@ def test_the_counts_are_really_looked_at():
     assert unexecuted(cells(1, None)) == "code cell 2 has None" and unexecuted(cells(2, 1)) == "code cell 1 has 2"
 
 
-@pytest.mark.parametrize("source, tags, data, compared", [
-    ("x", [], {"text/plain": "1"}, True),
-    ("x", ["nbval-ignore-output"], {"text/plain": "1"}, False),
-    ("x", ["nbval-skip"], {"text/plain": "1"}, False),
-    ("# NBVAL_IGNORE_OUTPUT", [], {"text/plain": "1"}, False),
-    ("x", ["nbval-check-output"], {"text/plain": "1"}, True),
-    ("x", [], {"image/png": "", "text/plain": "<Figure>"}, False),
-])
+@pytest.mark.parametrize(
+    "source, tags, data, compared",
+    [
+        ("x", [], {"text/plain": "1"}, True),
+        ("x", ["nbval-ignore-output"], {"text/plain": "1"}, False),
+        ("x", ["nbval-skip"], {"text/plain": "1"}, False),
+        ("# NBVAL_IGNORE_OUTPUT", [], {"text/plain": "1"}, False),
+        ("x", ["nbval-check-output"], {"text/plain": "1"}, True),
+        ("x", [], {"image/png": "", "text/plain": "<Figure>"}, False),
+    ],
+)
 def test_what_counts_as_compared(source, tags, data, compared):
     cell = new_code_cell(source, metadata={"tags": tags}, outputs=[new_output("display_data", data)])
     assert is_compared(cell) == compared
@@ -83,12 +86,18 @@ def test_what_counts_as_compared(source, tags, data, compared):
     assert is_compared(cell) == (compared or "<Figure>" in str(data))
 
 
-@pytest.mark.parametrize("line, cleaned", [
-    ("run 0123456789abcdef0123456789abcdef", "run IDENTITY"),
-    ("2026-11-23 14:05:01,123 INFO up on http://127.0.0.1:41234/x after 0.31 s", "DATE-TIME INFO up on http://127.0.0.1:PORT/x after DURATION"),
-    ("<Axes at 0x7f3a5c0d1e50>", "<Axes at ADDRESS>"),
-    ("AUC 0.73, 27,902 flights, 16% late, month 2013-04", "AUC 0.73, 27,902 flights, 16% late, month 2013-04"),
-])
+@pytest.mark.parametrize(
+    "line, cleaned",
+    [
+        ("run 0123456789abcdef0123456789abcdef", "run IDENTITY"),
+        (
+            "2026-11-23 14:05:01,123 INFO up on http://127.0.0.1:41234/x after 0.31 s",
+            "DATE-TIME INFO up on http://127.0.0.1:PORT/x after DURATION",
+        ),
+        ("<Axes at 0x7f3a5c0d1e50>", "<Axes at ADDRESS>"),
+        ("AUC 0.73, 27,902 flights, 16% late, month 2013-04", "AUC 0.73, 27,902 flights, 16% late, month 2013-04"),
+    ],
+)
 def test_sanitizing(line, cleaned):
     import re
 
@@ -105,8 +114,12 @@ def workbook(tmp_path_factory):
         new_code_cell("n = 2", execution_count=1, metadata={"tags": ["parameters"]}),
         new_code_cell("print('a')\nprint(n)", execution_count=2, outputs=[new_output("stream", text="a\n2\n")]),
         new_code_cell("n + 1", execution_count=3, outputs=[new_output("execute_result", {"text/plain": "3"}, execution_count=3)]),
-        new_code_cell("import time; print(time.time())", execution_count=4, metadata={"tags": ["nbval-ignore-output"]},
-                      outputs=[new_output("stream", text="1.5\n")]),
+        new_code_cell(
+            "import time; print(time.time())",
+            execution_count=4,
+            metadata={"tags": ["nbval-ignore-output"]},
+            outputs=[new_output("stream", text="1.5\n")],
+        ),
         new_code_cell("n + 1", execution_count=5, outputs=[new_output("execute_result", {"text/plain": "3"}, execution_count=5)]),
     ]
     (root / "notebooks").mkdir()
@@ -125,9 +138,23 @@ def compare(workbook, tmp_path, change=None, *arguments):
         notebook = nbformat.read(lesson, as_version=4)
         change([cell for cell in notebook.cells if cell.cell_type == "code"])
         nbformat.write(notebook, lesson)
-    command = [sys.executable, "-m", "pytest", "-c", str(root / "pytest.ini"), "-p", "no:cacheprovider", "-p", "tests.replay", "--nbval",
-               "--nbval-sanitize-with", str(TESTS / "sanitize.cfg"), str(root / "notebooks"), *arguments]
-    result = subprocess.run(command, cwd=install.ROOT, capture_output=True, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        str(root / "pytest.ini"),
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "tests.replay",
+        "--nbval",
+        "--nbval-sanitize-with",
+        str(TESTS / "sanitize.cfg"),
+        str(root / "notebooks"),
+        *arguments,
+    ]
+    result = subprocess.run(command, cwd=install.ROOT, capture_output=True, text=True, check=False)
     return result.returncode, result.stdout + result.stderr
 
 
@@ -157,7 +184,11 @@ def test_a_missing_output_fails(workbook, tmp_path):
 
 def test_what_has_not_been_run_fails_in_one_line(workbook, tmp_path):
     code, out = compare(workbook, tmp_path, lambda cells: cells[1].update(source="print('b')"))
-    assert code == 1 and "1 failed" in out and "notebooks/11_lesson.ipynb has not been run as it is now: run `make run` first." in out, out
+    assert (
+        code == 1
+        and "1 failed" in out
+        and "notebooks/11_lesson.ipynb has not been run as it is now: run `make run` first." in out
+    ), out
 
 
 def test_without_any_run_it_fails_too(workbook, tmp_path):
@@ -167,9 +198,11 @@ def test_without_any_run_it_fails_too(workbook, tmp_path):
 
 
 def test_a_failed_run_fails_by_name(workbook, tmp_path):
-    root = tmp_path / "copy"
+    root = tmp_path / "failing"
     shutil.copytree(workbook, root)
     nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), root / "notebooks/12_raises.ipynb")
     assert batch.main(command_line().parse_args(["run"]), root) == 1
-    code, out = compare(root, tmp_path / "again")
-    assert code == 1 and "1 failed, 5 passed" in out and "notebooks/12_raises.ipynb failed in code cell 1: ZeroDivisionError" in out, out
+    code, out = compare(root, tmp_path)
+    assert (
+        code == 1 and "1 failed, 5 passed" in out and "notebooks/12_raises.ipynb failed in code cell 1: ZeroDivisionError" in out
+    ), out

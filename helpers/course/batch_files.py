@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
@@ -25,28 +26,33 @@ def write(path, data):
     """
     data = data.encode("utf-8", "replace") if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    part = Path(name)
     try:
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
         if path.exists():
             shutil.copymode(path, part)
         else:
-            os.chmod(part, 0o644)
-        os.replace(part, path)
+            part.chmod(0o644)
+        part.replace(path)
     except BaseException:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
 @contextlib.contextmanager
-def held(folder):
+def held(folder) -> Iterator[None]:
     """Hold a folder for one run, as long as the `with` block lasts.
 
     Parameters
     ----------
     folder : pathlib.Path
         Made where absent.
+
+    Yields
+    ------
+    None
 
     Raises
     ------

@@ -134,27 +134,22 @@ def _end(process, family, patience):
 def _outcome(folder, ending, code, words):
     if ending == "stopped":
         return {"status": "stopped"}
-    if (folder / "result.json").exists():  # it is written last
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    result = _json(folder / "result.json")  # it is written last
+    if result is not None:
         return {**result, "executed": _bytes(folder / "executed.ipynb"), "html": _bytes(folder / "page.html")}
-    place = _running_cell(folder / "executed.ipynb")
+    place = _json(folder / "running.json") or {}
     if ending == "overdue":
         return {"status": "timed out", "reason": "the time limit came, and the kernel could not be asked any more", **place}
     return {"status": "failed", "reason": f"the process that drives the kernel ended (code {code})",
             **place, "traceback": "".join(words)}
 
 
-def _running_cell(path):
-    """Papermill notes in its output which cell it is in."""
+def _json(path):
+    """Its content; None where it is not there, or was being written when its writer was ended."""
     try:
-        cells = json.loads(path.read_bytes())["cells"]
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
-    code = [cell for cell in cells if cell["cell_type"] == "code" and "injected-parameters" not in cell["metadata"]["tags"]]
-    for number, cell in enumerate(code, start=1):
-        if cell["metadata"]["papermill"]["status"] == "running":
-            return {"cell": number, "source": "".join(cell["source"])}
-    return {}
+        return None
 
 
 def _bytes(path):

@@ -24,6 +24,7 @@ from helpers.course import batch_processes
 
 MOST_OUTPUT = 1_000_000  # characters a cell
 INJECTED = "injected-parameters"  # papermill's tag for the cell that it adds
+RUNNING = Path("../running.json")  # for the starter, should it have to end this process: the cell that is running
 OVERFULL = "printed more than 1 MB"
 
 
@@ -34,11 +35,12 @@ class Client(PapermillNotebookClient):
 
     def execute_cell(self, cell, index, *args, **kwargs):
         """Execute a cell, and note its number first."""
+        where = self.where
         if cell.cell_type == "code" and INJECTED not in cell.metadata.get("tags", []):
-            self.where["cell"] += 1
-        self.where["numbers"][index] = self.where["cell"]
-        self.where["source"] = cell.source
-        self.where["size"] = 0
+            where["cell"] += 1
+        where["numbers"][index] = where["cell"]
+        where.update(source=cell.source, size=0, notebook=self.nb)
+        RUNNING.write_text(json.dumps({"cell": where["cell"], "source": cell.source}), encoding="utf-8")
         return super().execute_cell(cell, index, *args, **kwargs)
 
     def process_message(self, msg, cell, cell_index):
@@ -80,8 +82,10 @@ def execute(source, output, parameters, deadline):
 
     Parameters
     ----------
-    source, output : str
-        Paths; the output is written whatever happens.
+    source : str
+        Path of the notebook.
+    output : str
+        Path of the executed copy, which is written whatever happens.
     parameters : dict
         Passed to the notebook.
     deadline : float
@@ -93,11 +97,15 @@ def execute(source, output, parameters, deadline):
         `status`: passed, failed, timed out or kernel died. If not passed, also `reason` (one line), `cell` (the first
         one that failed: its number among the code cells, from 1), its `source` and its `traceback`.
     """
-    where = {"cell": 0, "numbers": {}, "source": "", "size": 0, "flooded": False}
+    where = {"cell": 0, "numbers": {}, "source": "", "size": 0, "flooded": False, "notebook": None}
     papermill_engines.register("workbook", Engine)
-    options = {"engine_name": "workbook", "kernel_name": "python3", "language": "python", "progress_bar": False}
+    # Not saved after each cell: for a long notebook that costs more than all the rest that papermill does.
+    options = {"engine_name": "workbook", "kernel_name": "python3", "language": "python", "progress_bar": False,
+               "request_save_on_cell_execute": False}
 
     def failure(status, reason, traceback="", cell=None, source=None):
+        if where["notebook"] and not Path(output).exists():
+            nbformat.write(where["notebook"], output)
         return {"status": status, "reason": reason, "cell": where["cell"] if cell is None else cell,
                 "source": where["source"] if source is None else source, "traceback": traceback}
 
@@ -177,7 +185,7 @@ def main():
         nbformat.write(notebook, folder / "executed.ipynb")
         (folder / "page.html").write_text(as_page(notebook, job["title"]), encoding="utf-8")
     (folder / "result.part").write_text(json.dumps(result), encoding="utf-8")
-    os.replace(folder / "result.part", folder / "result.json")  # its presence says that all is there
+    (folder / "result.part").replace(folder / "result.json")  # its presence says that all is there
 
 
 def _go_with_the_starter(folder):

@@ -4,7 +4,6 @@ import ast
 import functools
 import hashlib
 import json
-import os
 import platform
 from pathlib import Path
 
@@ -17,7 +16,7 @@ GENERATED = {".ipynb_checkpoints", "__pycache__", "work"}  # made by running, so
 
 # Parts of the package that a notebook never sees: a change in them is no reason to run anything again.
 BEHIND_THE_SCENES = ("__main__.py", "course/install.py", "course/lock.py", "course/batch.py", "course/batch_plan.py",
-                     "course/batch_files.py", "course/batch_report.py", "course/store.py")
+                     "course/batch_files.py", "course/batch_report.py", "course/batch_work.py", "course/store.py")
 
 
 def select(root, wanted):
@@ -79,7 +78,8 @@ def read(root, name):
         for cell in notebook["cells"]:
             cell["cell_type"], cell["source"], cell["metadata"]
     except (ValueError, KeyError, TypeError) as error:
-        raise BatchError(f"{name} is no notebook of format 4 ({type(error).__name__}: {error}): mend it or take it away.") from None
+        why = f"{type(error).__name__}: {error}"
+        raise BatchError(f"{name} is no notebook of format 4 ({why}): mend it or take it away.") from None
     return notebook
 
 
@@ -200,7 +200,7 @@ def _find(root):
 
 def _by_path(root, names, word):
     for start in (Path.cwd(), root):
-        path = Path(os.path.abspath(start / word))
+        path = (start / word).resolve()
         if path.exists() and path.is_relative_to(root):
             inside = path.relative_to(root).as_posix()
             return [name for name in names if name == inside or inside == "." or name.startswith(inside + "/")]

@@ -5,6 +5,7 @@ They are known by an environment variable that only they carry, so that also a s
 """
 
 import sys
+from pathlib import Path
 
 import psutil
 
@@ -109,8 +110,8 @@ def _own_peak(process):
     """Linux keeps the peak itself, so none is missed between two samples; elsewhere the samples must do."""
     if sys.platform == "linux":
         try:
-            with open(f"/proc/{process.pid}/status", encoding="utf-8") as status:
-                return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
-        except (OSError, StopIteration):
+            status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+            return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+        except (OSError, IndexError):
             pass  # it has just ended
     return process.memory_info().rss

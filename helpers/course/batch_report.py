@@ -33,7 +33,8 @@ def print_report(rows):
         table.add_column(name, justify="right")
     for name, row in rows.items():
         style = STYLES[row["status"]]
-        table.add_row(rich.markup.escape(_short(name)), f"[{style}]{row['status']}[/]", f"{row['seconds']:.1f}", f"{row['peak_mb']:.0f}")
+        numbers = f"{row['seconds']:.1f}", f"{row['peak_mb']:.0f}"
+        table.add_row(rich.markup.escape(_short(name)), f"[{style}]{row['status']}[/]", *numbers)
     console.print(table)
     for name, row in rows.items():
         if row["status"] not in GREEN:
@@ -177,7 +178,8 @@ def _line(name, row):
         title = f'<a href="{html.escape(row["page"])}">{title}</a>'
     reason = ""
     if row["status"] not in GREEN:
-        reason = f'<div class="reason">{html.escape(_clean(_headline(row).partition(": ")[2]))}</div>'
+        where = f"code cell {row['cell']}: " if row["cell"] else ""
+        reason = f'<div class="reason">{html.escape(_clean(where + row["reason"]))}</div>'
     state = row["status"].replace(" ", "-")
     return (f'<tr><td>{title}{reason}</td><td><span class="status {state}">{row["status"]}</span></td>'
             f'<td class="number">{row["seconds"]:.1f}</td><td class="number">{row["peak_mb"]:.0f}</td>'
@@ -212,11 +214,14 @@ a:hover, a:focus {{ text-decoration: underline; }}
 .status.passed, .status.unchanged {{ color: var(--good); font-weight: 400; }}
 .when {{ white-space: nowrap; color: var(--faint); }}
 .reason {{ font-size: .85rem; color: var(--faint); overflow-wrap: anywhere; }}
+@media (max-width: 40rem) {{ .when {{ display: none; }} td {{ overflow-wrap: anywhere; }}
+  th.number, td.number {{ padding-right: .5rem; }} }}
 </style>
 <h1>The workbook's notebooks</h1>
 <p>{summary} · last run on {when}</p>
 <table>
-<thead><tr><th>notebook</th><th>status</th><th class="number">seconds</th><th class="number">peak MB</th><th>when</th></tr></thead>
+<thead><tr><th>notebook</th><th>status</th><th class="number">seconds</th><th class="number">peak MB</th>
+<th class="when">when</th></tr></thead>
 <tbody>
 {lines}
 </tbody>

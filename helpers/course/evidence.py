@@ -110,6 +110,7 @@ def learners_line(error):
         if _is_learners(filename):
             name = frame.f_code.co_name
             where = Path(filename).name if name == "<module>" else "the lambda" if name == "<lambda>" else name
+            linecache.checkcache(filename)  # the file may have been edited since
             return _place(where, number, linecache.getline(filename, number)), depth == len(frames) - 1
     return "", False
 
@@ -127,7 +128,7 @@ def describe(error):
         Its type and the first line of its message, without addresses in memory, which change from run to run.
     """
     try:
-        lines = str(error).strip().splitlines() or [""]
+        lines = str(error.msg if isinstance(error, SyntaxError) else error).strip().splitlines() or [""]
     except Exception:  # a learner's own exception class may fail at this too
         lines = [""]
     message = re.sub(r" at 0x[0-9a-fA-F]+", "", lines[0])
@@ -197,8 +198,8 @@ def _place(where, number, text):
 
 def _is_learners(filename):
     """A cell, or a file of the learner's; neither the course's nor a library's."""
-    if filename.startswith("<"):
-        return not filename.startswith("<frozen") and bool(linecache.getlines(filename))  # where there is no text to show, look further up
+    if filename.startswith("<"):  # where there is no text to show, look further up
+        return not filename.startswith("<frozen") and bool(linecache.getlines(filename))
     path = Path(filename).resolve()
     return not any(path.is_relative_to(folder) for folder in _OTHERS)
 

@@ -14,8 +14,17 @@ from helpers.course.verdict import NOT_ATTEMPTED, PASSED
 
 PATIENCE = 5  # seconds to wait for another notebook's turn; each turn takes a few milliseconds
 
-KINDS = {"best": str, "last": str, "tries": int, "hints": int, "solution_shown": bool,
-         "first_time": str, "last_time": str, "passed_time": str, "solution_time": str}
+KINDS = {
+    "best": str,
+    "last": str,
+    "tries": int,
+    "hints": int,
+    "solution_shown": bool,
+    "first_time": str,
+    "last_time": str,
+    "passed_time": str,
+    "solution_time": str,
+}
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,10 @@ def show():
     """
     from helpers.course import asking, progress_picture  # here, since a check has no need of them
 
-    lessons = {_heading(lesson): {question_id: question.title for question_id, question in questions.items()}
-               for lesson, questions in asking.catalogue().items()}
+    lessons = {
+        _heading(lesson): {question_id: question.title for question_id, question in questions.items()}
+        for lesson, questions in asking.catalogue().items()
+    }
     return progress_picture.picture(read(), lessons)
 
 
@@ -93,6 +104,7 @@ def record_check(question_id, outcome, now):
     Progress
         Of this question alone, as it is now. Trouble with the file is told in it, and never raised.
     """
+
     def change(record):
         if outcome == NOT_ATTEMPTED:
             return record
@@ -195,7 +207,7 @@ def _set_aside(file):
     number = 1
     while (aside := file.with_name(f"{file.name}.damaged-{number}")).exists():
         number += 1
-    os.replace(file, aside)
+    file.replace(aside)
     return f"The progress file was damaged: it is kept as {aside.name} beside a new one, which begins here."
 
 
@@ -204,11 +216,11 @@ def _write(file, questions):
     text = json.dumps({"questions": dict(sorted(questions.items()))}, indent=1) + "\n"
     handle, part = tempfile.mkstemp(dir=file.parent, prefix="progress-", suffix=".part")
     try:
-        with open(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(part, file)
+        Path(part).replace(file)
     finally:
         Path(part).unlink(missing_ok=True)
 

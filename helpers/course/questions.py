@@ -10,12 +10,17 @@ from helpers.course.verdict import ERROR, NOT_ATTEMPTED, NOT_YET, PASSED
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKEN = "check failed"  # the question's own fault: never one of the four outcomes, and never the learner's
-LONGEST = 800            # characters of a reason
+LONGEST = 800  # characters of a reason
 
 # A sign and the colour of the edge. The colours stand out by 3:1 from white and from JupyterLab's dark page; the words
 # take the page's own colour, so that they are readable on both.
-LOOKS = {PASSED: ("✓", "#2a9155"), NOT_YET: ("↻", "#c77700"), NOT_ATTEMPTED: ("○", "#808080"), ERROR: ("✗", "#d64545"),
-         BROKEN: ("⚠", "#a05fc4")}
+LOOKS = {
+    PASSED: ("✓", "#2a9155"),
+    NOT_YET: ("↻", "#c77700"),
+    NOT_ATTEMPTED: ("○", "#808080"),
+    ERROR: ("✗", "#d64545"),
+    BROKEN: ("⚠", "#a05fc4"),
+}
 
 _hints_seen = {}  # in this kernel: so hints go on even where the progress cannot be saved
 
@@ -79,9 +84,9 @@ class Note:
         return "\n".join(part for part in (self.head, self.text, self.tail) if part)
 
     def _repr_html_(self):
+        head = f"<strong>{html.escape(self.head)}</strong>"
         text = f"<pre>{html.escape(self.text)}</pre>" if self.code else _html(self.text)
-        tail = _html(self.tail)
-        return _box("#4a86c5", f"<strong>{html.escape(self.head)}</strong>" + "".join(f"<br>{part}" for part in (text, tail) if part))
+        return _box("#4a86c5", "<br>".join(part for part in (head, text, _html(self.tail)) if part))
 
 
 def check(question_id, answer=...):
@@ -105,7 +110,8 @@ def check(question_id, answer=...):
     except asking.UnknownQuestion as error:
         return Result(_clean(question_id), ERROR, _clean(error))
     except asking.BrokenCheck as error:
-        return Result(question_id, BROKEN, _clean(f"The check itself failed, your answer is not to blame: please report this. ({error})"))
+        told = f"The check itself failed, your answer is not to blame: please report this. ({error})"
+        return Result(question_id, BROKEN, _clean(told))
     noted = progress.record_check(question_id, verdict.outcome, _now())
     misconception = getattr(verdict, "misconception", None)
     return Result(question_id, verdict.outcome, _clean(verdict.reason), misconception, noted.trouble)

@@ -111,7 +111,7 @@ def emptied(text, used=()):
         else:
             stub = [f"{name} = ..." for name in names] or (["..."] if indent else [])
         kept = [f"{indent}{line}{newline}" for line in (HERE, *stub)]
-        lines[begin - 1:end] = [*kept[:-1], kept[-1].removesuffix(newline) + _newline(lines[end - 1], "")]
+        lines[begin - 1 : end] = [*kept[:-1], kept[-1].removesuffix(newline) + _newline(lines[end - 1], "")]
     result = "".join(lines)
     _parse(result, "without its regions")
     return result
@@ -136,7 +136,7 @@ def emptied_plain(text):
     """
     lines = _lines(text)
     for begin, end in reversed(find_regions(text)):
-        lines[begin - 1:end] = [_indent(lines[begin - 1]) + HERE + _newline(lines[end - 1], "")]
+        lines[begin - 1 : end] = [_indent(lines[begin - 1]) + HERE + _newline(lines[end - 1], "")]
     return "".join(lines)
 
 
@@ -158,7 +158,8 @@ def names_read(text):
         As in `find_regions`, or it is no Python.
     """
     regions = find_regions(text)
-    read = [node for node in ast.walk(_parse(text, "as it stands")) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    names = [node for node in ast.walk(_parse(text, "as it stands")) if isinstance(node, ast.Name)]
+    read = [node for node in names if isinstance(node.ctx, ast.Load)]
     return {node.id for node in read if not any(begin < node.lineno < end for begin, end in regions)}
 
 
@@ -219,7 +220,7 @@ def solution_code(file, question_id):
             return "\n\n".join(regions)
         if checked:
             regions = []
-    raise RegionError(f"it holds no region before check(\"{question_id}\", …)")
+    raise RegionError(f'it holds no region before check("{question_id}", …)')
 
 
 def _parse(text, how):
@@ -266,8 +267,8 @@ def _lines(text):
 
 
 def _indent(line):
-    return line[:len(line) - len(line.lstrip())]
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _newline(line, default="\n"):
-    return line[len(line.rstrip("\r\n")):] or default
+    return line[len(line.rstrip("\r\n")) :] or default

@@ -1,7 +1,6 @@
 """Makes `exercises/` from `solutions/`, the only hand-written source of an exercise."""
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -202,11 +201,22 @@ def _refuse_odd(cell, found, checked, done):
 
 def _mark_question(question_id, answers, check):
     name = re.sub(r"[^a-zA-Z0-9_-]", "-", question_id)  # nbgrader allows no dot
-    common = {"schema_version": 3, "task": False}
     for count, cell in enumerate(answers, start=1):
         grade_id = f"{name}-answer" + (f"-{count}" if count > 1 else "")
-        cell.metadata["nbgrader"] = {**common, "grade_id": grade_id, "solution": True, "grade": False, "locked": False}
-    check.metadata["nbgrader"] = {**common, "grade_id": f"{name}-check", "solution": False, "grade": True, "locked": True, "points": 1}
+        cell.metadata["nbgrader"] = _nbgrader(grade_id, solution=True)
+    check.metadata["nbgrader"] = {**_nbgrader(f"{name}-check", solution=False), "points": 1}
+
+
+def _nbgrader(grade_id, solution):
+    """A cell for the answer, or else one that grades it."""
+    return {
+        "schema_version": 3,
+        "grade_id": grade_id,
+        "solution": solution,
+        "grade": not solution,
+        "locked": not solution,
+        "task": False,
+    }
 
 
 def _only_solved(cell):
@@ -215,10 +225,10 @@ def _only_solved(cell):
 
 def _swap(new, exercises, old):
     if exercises.exists():
-        os.replace(exercises, old)
+        exercises.replace(old)
     try:
-        os.replace(new, exercises)
+        new.replace(exercises)
     except OSError:
         if old.exists():
-            os.replace(old, exercises)
+            old.replace(exercises)
         raise

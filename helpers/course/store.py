@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from helpers.course import batch, batch_files, batch_report, install
+from helpers.course import batch, batch_files, batch_report, batch_work, install
 from helpers.course.batch_files import BatchError
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -37,7 +37,7 @@ def main(notebooks, root=install.ROOT):
     root = Path(os.path.realpath(root))
     rows = {}
     try:
-        for name, result in batch.work(batch.plan_jobs(root, notebooks)):
+        for name, result in batch_work.work(batch.plan_jobs(root, notebooks)):
             rows[name] = result
             if result["status"] == "passed":
                 _store(root, name, result)
@@ -53,8 +53,10 @@ def stored(source, executed):
 
     Parameters
     ----------
-    source, executed : nbformat.NotebookNode
-        The notebook, and its copy as papermill executed it. Neither is changed.
+    source : nbformat.NotebookNode
+        The notebook; it is not changed.
+    executed : nbformat.NotebookNode
+        Its copy, as papermill executed it.
 
     Returns
     -------
@@ -117,7 +119,8 @@ def _store(root, name, result):
 def _places(root):
     """This machine's folders, as they are and as a link may call them."""
     places = [Path.home(), Path.cwd(), root, tempfile.gettempdir(), sys.prefix]
-    return {spelled for place in places for path in (str(place), os.path.realpath(place)) for spelled in (path, path.replace("\\", "/"))}
+    paths = [path for place in places for path in (str(place), os.path.realpath(place))]
+    return {*paths, *[path.replace("\\", "/") for path in paths]}
 
 
 def _lasting(metadata):

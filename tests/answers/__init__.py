@@ -119,15 +119,22 @@ def not_begun(*args, **kwargs):
 
 def intruders():
     """What nobody should pass with, whatever the question."""
-    constants = [None, 0, 1, True, "", "text", [], {}, float("nan"), [[]], [None], {"": None}, Anything()]
-    functions = {f"a function that gives {constant!r}": lambda *args, _it=constant, **kwargs: _it for constant in constants[:-1]}
-    functions["a function that gives an object equal to everything"] = lambda *args, **kwargs: Anything()
-    values = {f"the value {constant!r}": constant for constant in constants[:-1]}
-    return {"an object equal to everything": Anything(), "a plain object": object(), "bytes": b"1", "a module": sys, **values, **functions}
+    constants = [None, 0, True, "text", [], {}, float("nan")]
+    functions = {f"a function that gives {constant!r}": _constant(constant) for constant in constants}
+    functions["a function that gives an object equal to everything"] = _constant(Anything())
+    values = {f"the value {constant!r}": constant for constant in constants}
+    values |= {"an object equal to everything": Anything(), "a plain object": object(), "bytes": b"1", "a module": sys}
+    return values | functions
 
 
-def seeds(question_id):
-    return (asking.study_seed(question_id), *HIDDEN_SEEDS)
+def _constant(value):
+    return lambda *args, **kwargs: value
+
+
+def seeds(question_id, place=None):
+    """All of them for right answers; for a wrong one (by its place) the learner's and one of the hidden, in turn."""
+    hidden = HIDDEN_SEEDS if place is None else (HIDDEN_SEEDS[place % len(HIDDEN_SEEDS)],)
+    return (asking.study_seed(question_id), *hidden)
 
 
 def attempt(question, answer, seed, what=""):
@@ -143,18 +150,29 @@ def attempt(question, answer, seed, what=""):
 
 def try_right(question_id, question, answers):
     """Each right answer with each seed; once more noisily, where it is a function."""
-    tried = [attempt(question, answer, seed, f"right answer {place}")
-             for place, answer in enumerate(answers.right, start=1) for seed in seeds(question_id)]
-    noisy_ones = [(place, noisy(answer, answers.may_change_inputs)) for place, answer in enumerate(answers.right, start=1)
-                  if callable(answer) and not isinstance(answer, type)]
-    return tried + [attempt(question, answer, asking.study_seed(question_id), f"right answer {place}, with noise")
-                    for place, answer in noisy_ones]
+    tried = [
+        attempt(question, answer, seed, f"right answer {place}")
+        for place, answer in enumerate(answers.right, start=1)
+        for seed in seeds(question_id)
+    ]
+    noisy_ones = [
+        (place, noisy(answer, answers.may_change_inputs))
+        for place, answer in enumerate(answers.right, start=1)
+        if callable(answer) and not isinstance(answer, type)
+    ]
+    return tried + [
+        attempt(question, answer, asking.study_seed(question_id), f"right answer {place}, with noise")
+        for place, answer in noisy_ones
+    ]
 
 
 def try_wrong(question_id, question, answers):
-    """Each wrong answer with each seed, and the intruders."""
-    tried = [attempt(question, wrong.answer, seed, f"wrong answer {place}")
-             for place, wrong in enumerate(answers.wrong, start=1) for seed in seeds(question_id)]
+    """Each wrong answer with two seeds, and the intruders."""
+    tried = [
+        attempt(question, wrong.answer, seed, f"wrong answer {place}")
+        for place, wrong in enumerate(answers.wrong, start=1)
+        for seed in seeds(question_id, place)
+    ]
     right = {repr(answer) for answer in answers.right if not callable(answer)}
     others = {what: answer for what, answer in intruders().items() if isinstance(answer, Anything) or repr(answer) not in right}
     return tried + [attempt(question, answer, asking.study_seed(question_id), what) for what, answer in others.items()]
@@ -170,7 +188,7 @@ def faults(question_id, question, answers, right, wrong):
     told += [f"refused: {t}" for t in right if t.outcome != PASSED]
     told += [f"accepted: {t}" for t in wrong if t.outcome == PASSED]
     told += [f"the check itself failed: {t}" for t in wrong if t.outcome == FAILED]
-    for t in wrong[:len(answers.wrong) * len(seeds(question_id))]:
+    for t in wrong[: len(answers.wrong) * 2]:
         expected = answers.wrong[int(t.what.rpartition(" ")[2]) - 1]
         if t.misconception != expected.misconception:
             told.append(f"told of {t.misconception!r}, not {expected.misconception!r}: {t}")

@@ -1,5 +1,7 @@
 """The questions of 22a, MLflow. Each probe works in a store of its own and reads back what the learner's code left there."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 
@@ -7,7 +9,8 @@ from helpers import flights, modeling
 from helpers.course.bank.stores import fresh_store
 from helpers.course.verdict import Question, not_yet, passed
 
-NAME, ALIAS = "flight-delay", "champion"
+NAMES = [f"flight-delay-{airport}" for airport in ("ewr", "jfk", "lga", "bos", "ord", "atl")]
+ALIAS = "champion"
 
 
 # --- 22a.1: record a training -------------------------------------------------------------------------------------------
@@ -33,7 +36,7 @@ def probe_record(answer, rng):
 
 def _read(client, run):
     history = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
-    metrics = {name: [[point.step, point.value] for point in points] for name, points in history.items()}
+    metrics = {name: sorted([point.step, point.value] for point in points) for name, points in history.items()}
     return {"status": run.info.status, "params": dict(run.data.params), "metrics": metrics}
 
 
@@ -68,8 +71,10 @@ def judge_record(evidence, rng):
     if any(run["status"] == "RUNNING" for run in runs.values()):
         return not_yet("A run is still RUNNING after your function returned. End it, or better: use `with`, which ends it also "
                        "when something fails.", "left open")
-    if any(value not in runs for value in evidence["returned"]) or len(set(evidence["returned"])) < len(cases):
-        return not_yet(f"Return the run's id, a text: run.info.run_id. Yours returned {evidence['returned'][0]!r}.", "no id")
+    if any(value not in runs for value in evidence["returned"]):
+        return not_yet(f"Return the run's id, a text: run.info.run_id. Yours returned {evidence['returned'][0]}.", "no id")
+    if len(set(evidence["returned"])) < len(cases):
+        return not_yet("Two calls returned the same id. Return the id of the run that this call has made.", "another run's id")
     got = [runs[value] for value in evidence["returned"]]
     if all(_holds(run, recorded(*case)) for run, case in zip(got, cases, strict=True)):
         return passed()
@@ -198,14 +203,24 @@ def probe_save(answer, rng):
         except mlflow.MlflowException as error:
             return {"address": address, "unreadable": str(error).splitlines()[0][:200]}
         signature = info.signature
-        output = np.asarray(mlflow.pyfunc.load_model(address).predict(X))
         return {
             "address": address,
             "format": info.flavors.get("sklearn", {}).get("serialization_format", "none"),
             "inputs": [[c.name, str(c.type), bool(c.required)] for c in signature.inputs.inputs] if signature and signature.inputs else None,
             "outputs": bool(signature and signature.outputs),
-            "predicted": (output[:, -1] if output.ndim == 2 else output).tolist(),
+            "predicted": _predictions(address, X),
         }
+
+
+def _predictions(address, X):
+    """What the saved model answers; one that refuses its own example answers nothing, and the judge sees why first."""
+    import mlflow
+
+    try:
+        output = np.asarray(mlflow.pyfunc.load_model(address).predict(X))
+    except (mlflow.MlflowException, ValueError) as error:
+        return f"{type(error).__name__}: {str(error).splitlines()[-1][:200]}"
+    return (output[:, -1] if output.ndim == 2 else output).tolist()
 
 
 def judge_save(evidence, rng):
@@ -220,7 +235,7 @@ def judge_save(evidence, rng):
         return not_yet("The model has no signature, so it takes any table. Give log_model signature=infer_signature(...).", "no signature")
     wanted = [[name, "DataType.string" if name in flights.CATEGORICAL else "DataType.double", not X[name].isna().any()] for name in X]
     if [name for name, *_ in evidence["inputs"]] != [name for name, *_ in wanted]:
-        names = ", ".join(str(name) for name, *_ in evidence["inputs"])[:80]
+        names = textwrap.shorten(", ".join(str(name) for name, *_ in evidence["inputs"]), 80, placeholder="…")
         return not_yet(f"The signature's inputs are {names}; expected the columns of the example. "
                        "infer_signature takes the inputs first, the outputs second.", "wrong inputs")
     if evidence["inputs"] != wanted:
@@ -235,6 +250,8 @@ def judge_save(evidence, rng):
 
 
 def _judge_predictions(got, want):
+    if isinstance(got, str):
+        return not_yet(f"Loaded again, the model refuses the very example it was saved with ({got}).")
     if len(got) == len(want) and all(isinstance(g, bool) or g in (0, 1) for g in got):
         return not_yet("Loaded again, the model answers late or not late. The service needs the probability: "
                        'pyfunc_predict_fn="predict_proba".', "classes, not probabilities")
@@ -262,11 +279,11 @@ def registries(rng):
 
 def probe_promote(answer, rng):
     champions, returned = [], []
-    for aucs, champion, candidate in registries(rng):
-        with fresh_store() as (client, experiment_id):
-            _fill_registry(client, experiment_id, aucs, champion)
-            returned.append(answer(client, NAME, candidate))
-            alias = client.get_registered_model(NAME).aliases.get(ALIAS)
+    with fresh_store() as (client, experiment_id):
+        for name, (aucs, champion, candidate) in zip(NAMES, registries(rng), strict=True):
+            _fill_registry(client, experiment_id, name, aucs, champion)
+            returned.append(answer(client, name, candidate))
+            alias = client.get_registered_model(name).aliases.get(ALIAS)
             champions.append(None if alias is None else int(alias))
     return {"champions": champions, "returned": [_whole(value) for value in returned]}
 
@@ -278,15 +295,15 @@ def _whole(value):
         return _plain(value)
 
 
-def _fill_registry(client, experiment_id, aucs, champion):
-    client.create_registered_model(NAME)
+def _fill_registry(client, experiment_id, name, aucs, champion):
+    client.create_registered_model(name)
     for auc in aucs:
         run = client.create_run(experiment_id)
         client.log_metric(run.info.run_id, "auc", auc)
         client.set_terminated(run.info.run_id)
-        client.create_model_version(NAME, run.info.artifact_uri, run_id=run.info.run_id)
+        client.create_model_version(name, run.info.artifact_uri, run_id=run.info.run_id)
     if champion is not None:
-        client.set_registered_model_alias(NAME, ALIAS, champion)
+        client.set_registered_model_alias(name, ALIAS, champion)
 
 
 def champion_after(aucs, champion, candidate, *, always=False, newest=False, lowest=False, ties=False):
@@ -340,7 +357,7 @@ QUESTIONS = {
             "for step, loss in enumerate(losses, start=1): ... and after the `with` block: return run.info.run_id",
         ),
         notebook=SOLUTION,
-        misconceptions=("nothing logged", "a run a loss", "left open", "no id", *RECORD_MISCONCEPTIONS),
+        misconceptions=("nothing logged", "a run a loss", "left open", "no id", "another run's id", *RECORD_MISCONCEPTIONS),
     ),
     "22a.2": Question(
         title="Find the best run",

@@ -1,0 +1,145 @@
+"""A learner's JupyterLab, in a real browser: 22a and its exercise are opened and run, and the checks are read off the screen."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from contextlib import closing
+
+import nbformat
+import pytest
+
+from helpers.course import lab
+from tests.notebook_files import ROOT, code_cells
+
+CHROMIUM = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run",
+]  # fmt: skip
+PICTURES = ROOT / "build" / "screenshots"
+
+
+@pytest.fixture(scope="module")
+def workbook(tmp_path_factory):
+    """A copy of the notebooks as a learner would have it, the exercise 22a solved."""
+    folder = tmp_path_factory.mktemp("workbook")
+    for name in ("notebooks", "exercises", "solutions"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("work", ".ipynb_checkpoints"))
+    for path in folder.rglob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(workbook, tmp_path_factory):
+    own = tmp_path_factory.mktemp("jupyter")
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "WORKBOOK_DATA")
+    environment = lab.environment() | {name: str(own / name) for name in names}
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={workbook}", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
+    ]  # fmt: skip
+    with (own / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=workbook)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(f"{address}/api", process, own / "log")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_for(address, process, log):
+    import time
+
+    for _ in range(300):
+        assert process.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"JupyterLab did not answer:\n{log.read_text()}")
+
+
+@pytest.fixture
+def page(server):
+    from playwright.sync_api import sync_playwright
+
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        page = browser.new_page(viewport={"width": 1280, "height": 860}, base_url=server)
+        yield page
+        browser.close()
+
+
+def run_all(page, workbook, name):
+    """Open a notebook, run it by the menu, save it now and then until every code cell has run; give it as saved."""
+    page.goto(f"/lab/tree/{name}?reset")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator("li[data-command='runmenu:run-all']").click()
+    for _ in range(90):
+        page.wait_for_timeout(2_000)
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(500)
+        notebook = nbformat.read(workbook / name, as_version=4)
+        if all(cell.execution_count for cell in code_cells(notebook)):
+            return notebook
+    page.screenshot(path=PICTURES / "unfinished.png")
+    raise AssertionError(f"{name} has not run to its end; build/screenshots/unfinished.png shows where it stands")
+
+
+def scroll_to(page, text):
+    """JupyterLab draws only the cells in view, so scroll until the text is there."""
+    found = page.get_by_text(text).first
+    for _ in range(60):
+        if found.count():
+            break
+        page.locator(".jp-WindowedPanel-outer").first.evaluate("panel => panel.scrollTop += 400")
+        page.wait_for_timeout(100)
+    found.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    return found
+
+
+@pytest.mark.needs("chromium")
+def test_the_lesson_runs_from_the_menu(page, workbook):
+    notebook = run_all(page, workbook, "notebooks/22a_mlflow.ipynb")
+    assert not [output for cell in code_cells(notebook) for output in cell.outputs if output.output_type == "error"]
+    scroll_to(page, "We draw the curves from the store")
+    page.screenshot(path=PICTURES / "22a_lesson.png")
+    assert page.locator(".jp-toast, .Toastify__toast").count() == 0, "a pop-up is in the way"
+
+
+@pytest.mark.needs("chromium")
+def test_the_check_cell_says_passed(page, workbook):
+    solved = workbook / "exercises" / "22a_mlflow.ipynb"
+    answers = nbformat.read(ROOT / "solutions/22a_mlflow.ipynb", 4)
+    notebook = nbformat.read(solved, 4)
+    for cell, answer in zip(notebook.cells, answers.cells, strict=True):
+        cell.source = answer.source
+    nbformat.write(notebook, solved)
+    run_all(page, workbook, "exercises/22a_mlflow.ipynb")
+    for number in (1, 2, 3, 4):
+        assert "passed" in scroll_to(page, f"22a.{number} passed").inner_text()
+    page.screenshot(path=PICTURES / "22a_exercise.png")
+
+
+@pytest.mark.needs("chromium")
+def test_an_untouched_exercise_says_not_attempted(page, workbook):
+    fresh = workbook / "exercises" / "fresh.ipynb"
+    shutil.copy(ROOT / "exercises/22a_mlflow.ipynb", fresh)
+    run_all(page, workbook, "exercises/fresh.ipynb")
+    assert scroll_to(page, "22a.1 not attempted").is_visible()
+    page.screenshot(path=PICTURES / "22a_untouched.png")
