@@ -196,7 +196,8 @@ def test_twice_gives_the_same_bytes(solutions, tmp_path):
             "# your code here\na = ...\nb = ...\nf'{a} {b}'",
         ),
         (
-            "a = 1\n### BEGIN SOLUTION\nx = [a for a in b]\n### END SOLUTION\nx\n### BEGIN SOLUTION\ny = 1\n### END SOLUTION\ny, a",
+            "a = 1\n### BEGIN SOLUTION\nx = [a for a in b]\n### END SOLUTION\nx\n"
+            "### BEGIN SOLUTION\ny = 1\n### END SOLUTION\ny, a",
             "a = 1\n# your code here\nx = ...\nx\n# your code here\ny = ...\ny, a",
         ),
         (

@@ -25,6 +25,7 @@ from helpers.course import batch_processes
 MOST_OUTPUT = 1_000_000  # characters a cell
 INJECTED = "injected-parameters"  # papermill's tag for the cell that it adds
 RUNNING = Path("../running.json")  # for the starter, should it have to end this process: the cell that is running
+MAY_WRITE = threading.Lock()  # taken for good when all is taken down, or what is removed would be written again
 OVERFULL = "printed more than 1 MB"
 
 
@@ -40,7 +41,8 @@ class Client(PapermillNotebookClient):
             where["cell"] += 1
         where["numbers"][index] = where["cell"]
         where.update(source=cell.source, size=0, notebook=self.nb)
-        RUNNING.write_text(json.dumps({"cell": where["cell"], "source": cell.source}), encoding="utf-8")
+        with MAY_WRITE:
+            RUNNING.write_text(json.dumps({"cell": where["cell"], "source": cell.source}), encoding="utf-8")
         return super().execute_cell(cell, index, *args, **kwargs)
 
     def process_message(self, msg, cell, cell_index):
@@ -104,8 +106,9 @@ def execute(source, output, parameters, deadline):
                "request_save_on_cell_execute": False}
 
     def failure(status, reason, traceback="", cell=None, source=None):
-        if where["notebook"] and not Path(output).exists():
-            nbformat.write(where["notebook"], output)
+        with MAY_WRITE:
+            if where["notebook"] and not Path(output).exists():
+                nbformat.write(where["notebook"], output)
         return {"status": status, "reason": reason, "cell": where["cell"] if cell is None else cell,
                 "source": where["source"] if source is None else source, "traceback": traceback}
 
@@ -179,11 +182,16 @@ def main():
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     # Relative paths, because papermill writes them into the notebook, and reads braces in them as parameters.
     result = execute("../source.ipynb", "../executed.ipynb", job["parameters"], started + job["time_limit"])
+    with MAY_WRITE:
+        _leave(folder, job["title"], result)
+
+
+def _leave(folder, title, result):
     if (folder / "executed.ipynb").exists():
         notebook = nbformat.read(folder / "executed.ipynb", as_version=4)
         tidy(notebook)
         nbformat.write(notebook, folder / "executed.ipynb")
-        (folder / "page.html").write_text(as_page(notebook, job["title"]), encoding="utf-8")
+        (folder / "page.html").write_text(as_page(notebook, title), encoding="utf-8")
     (folder / "result.part").write_text(json.dumps(result), encoding="utf-8")
     (folder / "result.part").replace(folder / "result.json")  # its presence says that all is there
 
@@ -191,6 +199,7 @@ def main():
 def _go_with_the_starter(folder):
     while os.read(sys.stdin.fileno(), 1):  # it comes back empty when the starter ends, however it does
         pass
+    MAY_WRITE.acquire()
     batch_processes.Family(os.environ[batch_processes.MARKER], without=os.getpid()).end()
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
