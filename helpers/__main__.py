@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 if sys.version_info < (3, 11):
-    sys.exit("Python %d.%d came, 3.11 or newer is needed: run this with another one, such as "
-             "`python3.12 -m helpers` or `make PYTHON=python3.12`." % sys.version_info[:2])
+    sys.exit(
+        "Python %d.%d came, 3.11 or newer is needed: run this with another one, such as "
+        "`python3.12 -m helpers` or `make PYTHON=python3.12`." % sys.version_info[:2]
+    )
 
 from helpers.course import install
 
@@ -56,7 +58,8 @@ def command_line():
         Each job's function is in `work`.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m helpers", description="The flight-delay workbook. `make JOB` does the same.",
+        prog="python -m helpers",
+        description="The flight-delay workbook. `make JOB` does the same.",
         epilog="The first job that is run makes .venv, which takes one to three minutes; nothing else is installed.",
     )
     jobs = parser.add_subparsers(dest="job", metavar="JOB", title="jobs")
@@ -132,10 +135,21 @@ def bench(options, rest):
 
 
 def _run_options(job):
-    job.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="only these (a path, or a name such as 22a); all by default")
-    job.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters",
-                     help="a parameter of the notebooks; a name that none of them has is an error")
-    job.add_argument("--jobs", type=int, default=None, metavar="N", help="how many at once; as many as there are cores by default")
+    job.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="only these (a path, or a name such as 22a); all by default"
+    )
+    job.add_argument(
+        "-p",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        dest="parameters",
+        help="a parameter of the notebooks; a name that none of them has is an error",
+    )
+    job.add_argument(
+        "--jobs", type=int, default=None, metavar="N", help="how many at once; as many as there are cores by default"
+    )
     job.add_argument("--time-limit", type=float, default=600, metavar="SECONDS", help="for one notebook; 600 by default")
     job.add_argument("--scheduler", default=None, metavar="ADDRESS", help="a Dask cluster's, such as tcp://127.0.0.1:8786")
     job.add_argument("--fresh", action="store_true", help="run again also what has not changed")

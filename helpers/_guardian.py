@@ -136,8 +136,15 @@ def guard(order, dismissed):
 
     try:
         with (folder / "log").open("ab") as log:
-            server = subprocess.Popen(order["command"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                      env=order["env"], cwd=order["cwd"], **own_group())
+            server = subprocess.Popen(
+                order["command"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=order["env"],
+                cwd=order["cwd"],
+                **own_group(),
+            )
     except (OSError, ValueError) as error:
         report(folder, "ended", reason=f"cannot be started: {error}")
     else:

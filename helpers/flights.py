@@ -16,7 +16,16 @@ import pandas as pd
 import platformdirs
 
 NUMERIC = (
-    "departure_minute", "distance", "temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib",
+    "departure_minute",
+    "distance",
+    "temp",
+    "dewp",
+    "humid",
+    "wind_dir",
+    "wind_speed",
+    "precip",
+    "pressure",
+    "visib",
 )
 CATEGORICAL = ("carrier", "origin", "dest", "weekday")
 FEATURES = NUMERIC + CATEGORICAL  # all of it is known before departure: see `schema`
@@ -112,39 +121,52 @@ def schema():
     before, after = "before departure", "after departure"
 
     def number(dtype, low, high, unit, description, known=before):
-        return pa.Column(dtype, pa.Check.in_range(low, high), nullable=dtype == "float64", description=description,
-                         metadata={"unit": unit, "known": known})
+        return pa.Column(
+            dtype,
+            pa.Check.in_range(low, high),
+            nullable=dtype == "float64",
+            description=description,
+            metadata={"unit": unit, "known": known},
+        )
 
     def category(values, description, known=before):
         check = pa.Check.isin(values) if values else pa.Check.str_length(2, 3)
         return pa.Column("category", check, nullable=False, description=description, metadata={"unit": "", "known": known})
 
-    return pa.DataFrameSchema({
-        "scheduled_departure": pa.Column("datetime64[us, UTC]", nullable=False, description="when it should leave",
-                                         metadata={"unit": "UTC", "known": before}),
-        "month": number("int8", 1, 12, "", "of the scheduled departure, New York time"),
-        "day": number("int8", 1, 31, "", "of the scheduled departure, New York time"),
-        "weekday": category(WEEKDAYS, "of the scheduled departure"),
-        "departure_minute": number("int16", 0, 1439, "minutes after midnight", "scheduled departure, New York time"),
-        "carrier": category(None, "airline, IATA code"),
-        "flight": number("int16", 1, 9999, "", "flight number"),
-        "origin": category(["EWR", "JFK", "LGA"], "airport it leaves"),
-        "dest": category(None, "airport it flies to"),
-        "distance": number("int16", 10, 6000, "miles", "between the two airports"),
-        "temp": number("float64", -20, 120, "°F", "air temperature at the origin"),
-        "dewp": number("float64", -40, 100, "°F", "dew point at the origin"),
-        "humid": number("float64", 0, 100, "%", "relative humidity at the origin"),
-        "wind_dir": number("float64", 0, 360, "degrees", "where the wind comes from"),
-        "wind_speed": number("float64", 0, MAX_WIND, "mph", "at the origin"),
-        "precip": number("float64", 0, 10, "inches", "rain or snow in the hour"),
-        "pressure": number("float64", 900, 1100, "hPa", "air pressure at sea level"),
-        "visib": number("float64", 0, 10, "miles", "visibility at the origin"),
-        "status": category(["arrived", "cancelled", "diverted"], "what became of it", after),
-        "dep_delay": number("float64", -120, 2000, "minutes", "departure against schedule", after),
-        "arr_delay": number("float64", -120, 2000, "minutes", "arrival against schedule", after),
-        "late": pa.Column("boolean", nullable=True, description="arrived 15 or more minutes late",
-                          metadata={"unit": "", "known": after}),
-    }, strict=True)
+    return pa.DataFrameSchema(
+        {
+            "scheduled_departure": pa.Column(
+                "datetime64[us, UTC]",
+                nullable=False,
+                description="when it should leave",
+                metadata={"unit": "UTC", "known": before},
+            ),
+            "month": number("int8", 1, 12, "", "of the scheduled departure, New York time"),
+            "day": number("int8", 1, 31, "", "of the scheduled departure, New York time"),
+            "weekday": category(WEEKDAYS, "of the scheduled departure"),
+            "departure_minute": number("int16", 0, 1439, "minutes after midnight", "scheduled departure, New York time"),
+            "carrier": category(None, "airline, IATA code"),
+            "flight": number("int16", 1, 9999, "", "flight number"),
+            "origin": category(["EWR", "JFK", "LGA"], "airport it leaves"),
+            "dest": category(None, "airport it flies to"),
+            "distance": number("int16", 10, 6000, "miles", "between the two airports"),
+            "temp": number("float64", -20, 120, "°F", "air temperature at the origin"),
+            "dewp": number("float64", -40, 100, "°F", "dew point at the origin"),
+            "humid": number("float64", 0, 100, "%", "relative humidity at the origin"),
+            "wind_dir": number("float64", 0, 360, "degrees", "where the wind comes from"),
+            "wind_speed": number("float64", 0, MAX_WIND, "mph", "at the origin"),
+            "precip": number("float64", 0, 10, "inches", "rain or snow in the hour"),
+            "pressure": number("float64", 900, 1100, "hPa", "air pressure at sea level"),
+            "visib": number("float64", 0, 10, "miles", "visibility at the origin"),
+            "status": category(["arrived", "cancelled", "diverted"], "what became of it", after),
+            "dep_delay": number("float64", -120, 2000, "minutes", "departure against schedule", after),
+            "arr_delay": number("float64", -120, 2000, "minutes", "arrival against schedule", after),
+            "late": pa.Column(
+                "boolean", nullable=True, description="arrived 15 or more minutes late", metadata={"unit": "", "known": after}
+            ),
+        },
+        strict=True,
+    )
 
 
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]

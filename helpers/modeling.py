@@ -103,7 +103,9 @@ def evaluate(y, probability, *, threshold=THRESHOLD):
 
     y, probability = _checked(y, probability)
     if y.all() or not y.any():
-        raise ValueError(f"All {len(y)} flights have the same outcome ({'late' if y[0] else 'not late'}); evaluate on more of them.")
+        raise ValueError(
+            f"All {len(y)} flights have the same outcome ({'late' if y[0] else 'not late'}); evaluate on more of them."
+        )
     bins = calibration(y, probability)
     return {
         "auc": float(roc_auc_score(y, probability)),

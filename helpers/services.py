@@ -216,12 +216,25 @@ def mlflow_ui(store):
     database = _database(store)
     hosted = bool(os.environ.get("JUPYTERHUB_SERVICE_PREFIX"))
     command = [
-        sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", "{port}", "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{database.as_posix()}",
-        "--default-artifact-root", (database.parent / "artifacts").as_uri(),
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        LOOPBACK,
+        "--port",
+        "{port}",
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        f"sqlite:///{database.as_posix()}",
+        "--default-artifact-root",
+        (database.parent / "artifacts").as_uri(),
         # Through a hub it is asked for by the hub's public name, which cannot be known here; the hub guards the door.
-        "--allowed-hosts", "*" if hosted else f"{LOOPBACK}:*,localhost:*",
-        "--cors-allowed-origins", "*" if hosted else "http://127.0.0.1:{port}",
+        "--allowed-hosts",
+        "*" if hosted else f"{LOOPBACK}:*,localhost:*",
+        "--cors-allowed-origins",
+        "*" if hosted else "http://127.0.0.1:{port}",
     ]
     env = {key: None for key in os.environ if key.startswith(("MLFLOW_", "_MLFLOW_"))}  # the notebook's, not the server's
     env |= {
@@ -259,8 +272,13 @@ def _launch(name, command, port, env, cwd):
     }
     with (folder / "log").open("ab") as log:
         # By its path and -P, so that neither the current folder nor an installed `helpers` matters.
-        guardian = subprocess.Popen([sys.executable, "-P", _guardian.__file__], stdin=subprocess.PIPE, stdout=log,
-                                    stderr=subprocess.STDOUT, **_guardian.own_group())
+        guardian = subprocess.Popen(
+            [sys.executable, "-P", _guardian.__file__],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            **_guardian.own_group(),
+        )
     with contextlib.suppress(OSError):  # it could not even start: `_ended` tells
         guardian.stdin.write(json.dumps(order).encode() + b"\n")
         guardian.stdin.flush()

@@ -78,7 +78,10 @@ def new_store(folder):
 
 def _fill(store):
     # Into the file, not over it: an open connection of this notebook or of MLflow's UI then sees the new content.
-    with contextlib.closing(sqlite3.connect(_template())) as source, contextlib.closing(sqlite3.connect(store.folder / DATABASE)) as target:
+    with (
+        contextlib.closing(sqlite3.connect(_template())) as source,
+        contextlib.closing(sqlite3.connect(store.folder / DATABASE)) as target,
+    ):
         source.backup(target)
         # Runs of the experiment "Default" would otherwise put their files where the template was made.
         target.execute("UPDATE experiments SET artifact_location = ?", (store.artifacts,))

@@ -332,7 +332,6 @@ def test_two_runs_of_one_clone_do_not_mix(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 @pytest.mark.parametrize("sent, code", [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_an_interruption_leaves_nothing(tmp_path, sent, code):
-    store(tmp_path, "notebooks/11_good.ipynb", "1")
     store(tmp_path, "notebooks/12_hangs.ipynb", "open('begun', 'w').close()\n" + HANG)
     store(
         tmp_path,

@@ -71,7 +71,11 @@ def test_public_docstrings_tell_what_goes_in_and_out(node):
 
 def test_docstrings_and_signatures_agree():
     """pydoclint sees what the test above does not: an argument that is gone, a default that changed its name."""
-    told = tool("pydoclint", "--quiet", *[path.as_posix() for path in MODULES if path.parent.name != "bank" and path.name != "__main__.py"])
+    told = tool(
+        "pydoclint",
+        "--quiet",
+        *[path.as_posix() for path in MODULES if path.parent.name != "bank" and path.name != "__main__.py"],
+    )
     problems = [line for line in (told.stdout + told.stderr).splitlines() if re.search(r"DOC\d+", line)]
     public = [line for line in problems if not re.search(r"(Function|Method) `(\w+\.)?_", line)]
     assert not public, "\n".join(public)
@@ -83,8 +87,11 @@ def test_modules_stay_small():
             tree = ast.parse(path.read_text(encoding="utf-8"))
             names = [n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef)) and not n.name.startswith("_")]
             assert len(names) <= 8 or path.name == "__main__.py", path.name
-            sizes = {n.name: n.end_lineno - n.lineno - (ast.get_docstring(n) or "").count("\n") for n in ast.walk(tree)
-                     if isinstance(n, ast.FunctionDef)}
+            sizes = {
+                n.name: n.end_lineno - n.lineno - (ast.get_docstring(n) or "").count("\n")
+                for n in ast.walk(tree)
+                if isinstance(n, ast.FunctionDef)
+            }
             assert all(size <= 40 for size in sizes.values()), (path.name, sizes)
 
 

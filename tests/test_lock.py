@@ -48,7 +48,9 @@ def test_this_environment_holds_what_is_pinned():
 def test_another_version_or_an_absent_package_is_noticed():
     pins = install.pins()
     assert not install.environment_has([*pins, ("a-package-that-is-not-there", "1.0", "")])
-    assert not install.environment_has([(name, "0.0.1" if name == "mlflow" else version, marker) for name, version, marker in pins])
+    assert not install.environment_has(
+        [(name, "0.0.1" if name == "mlflow" else version, marker) for name, version, marker in pins]
+    )
     assert install.environment_has([*pins, ("only-elsewhere", "1.0", "sys_platform == 'amiga'")])
 
 

@@ -13,7 +13,9 @@ JOBS = ["lab", "run", "test", "lock", "exercises", "bench", "doctor"]
 
 
 def helpers(*arguments, python=sys.executable):
-    return subprocess.run([python, "-m", "helpers", *arguments], cwd=install.ROOT, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        [python, "-m", "helpers", *arguments], cwd=install.ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def test_alone_it_explains_every_job():
@@ -114,4 +116,8 @@ def test_the_settings_of_jupyterlab_are_found(monkeypatch):
 
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", "elsewhere")
     first, second = lab.environment()["JUPYTER_CONFIG_PATH"].split(os.pathsep)
-    assert second == "elsewhere" and lab.SETTINGS.joinpath("labconfig", "default_setting_overrides.json").exists() and first == str(lab.SETTINGS)
+    assert (
+        second == "elsewhere"
+        and lab.SETTINGS.joinpath("labconfig", "default_setting_overrides.json").exists()
+        and first == str(lab.SETTINGS)
+    )

@@ -84,7 +84,9 @@ def test_tied_probabilities_share_a_bin():
 def test_the_loss_by_step_ends_at_the_loss(model, winter):
     X, y = winter[1]
     losses = modeling.loss_by_step(model, X, y)
-    assert len(losses) == 60 and losses[-1] == pytest.approx(modeling.evaluate(y, modeling.probability_late(model, X))["log_loss"])
+    assert len(losses) == 60 and losses[-1] == pytest.approx(
+        modeling.evaluate(y, modeling.probability_late(model, X))["log_loss"]
+    )
     assert modeling.loss_by_step(model, X[y].head(5), y[y].head(5))[0] > 0  # one outcome alone is fine here
 
 

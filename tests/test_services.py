@@ -136,14 +136,17 @@ def test_an_exception_in_the_block_ends_the_server():
     assert not answers(service.port)
 
 
-@pytest.mark.parametrize("end", [
-    "psutil.Process().kill()",
-    "os._exit(1)",
-    "os.abort()",
-    "psutil.Process().terminate(); time.sleep(5)",
-    "raise ValueError",
-    "sys.exit(0)",
-])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "psutil.Process().kill()",
+        "os._exit(1)",
+        "os.abort()",
+        "psutil.Process().terminate(); time.sleep(5)",
+        "raise ValueError",
+        "sys.exit(0)",
+    ],
+)
 def test_the_death_of_the_parent_ends_the_whole_family(tmp_path, end):
     with parent(end) as process:
         port, pid = map(int, process.communicate(timeout=30)[0].split())
@@ -259,10 +262,13 @@ def test_a_command_that_is_no_list(command):
         services.start("app", command)
 
 
-@pytest.mark.parametrize(("command", "ready", "reason"), [
-    ([sys.executable, "-c", "import time; print('thinking'); time.sleep(60)"], "/", "nothing listens there.*thinking"),
-    (PAGE, "/health", "it answers HTTP 404"),
-])
+@pytest.mark.parametrize(
+    ("command", "ready", "reason"),
+    [
+        ([sys.executable, "-c", "import time; print('thinking'); time.sleep(60)"], "/", "nothing listens there.*thinking"),
+        (PAGE, "/health", "it answers HTTP 404"),
+    ],
+)
 def test_a_server_that_does_not_become_ready(command, ready, reason):
     with pytest.raises(services.ServiceError, match=f"(?s)^app was not ready within 2 s: .*{ready} was asked, {reason}"):
         services.start("app", command, ready=ready, timeout=2)
@@ -293,6 +299,7 @@ def foreign(port):
 def test_a_port_that_was_taken_meanwhile_is_not_mistaken(monkeypatch):
     launch, taken = services._launch, []
     with contextlib.ExitStack() as others:
+
         def too_late(name, command, port, *rest):
             if not taken:
                 taken.append(others.enter_context(foreign(port)))
@@ -394,9 +401,20 @@ def test_mlflow_ui_shows_the_store(store, monkeypatch, tmp_path, capfd):
 
 
 def test_mlflow_ui_through_the_proxy_of_a_hub(store, monkeypatch, tmp_path):
-    hub = [sys.executable, "-m", "jupyter", "server", "--ip=127.0.0.1", "--port={port}", "--no-browser", "--allow-root",
-           "--ServerApp.port_retries=0", "--ServerApp.base_url=/user/x/", "--IdentityProvider.token=",
-           "--ServerApp.allow_remote_access=True"]
+    hub = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "server",
+        "--ip=127.0.0.1",
+        "--port={port}",
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.port_retries=0",
+        "--ServerApp.base_url=/user/x/",
+        "--IdentityProvider.token=",
+        "--ServerApp.allow_remote_access=True",
+    ]
     own = {name: str(tmp_path) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
     with services.start("hub", hub, ready="/user/x/api", env=own) as front:
         monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/x/")
@@ -408,23 +426,29 @@ def test_mlflow_ui_through_the_proxy_of_a_hub(store, monkeypatch, tmp_path):
             assert not script.startswith("/"), "an absolute path would miss the proxy"
             assert len(get(page + script, **outside)) > 1_000_000
             assert experiments(page, **outside) >= {"flight-delay"}
-            search = urllib.request.Request(f"{page}ajax-api/2.0/mlflow/runs/search", b'{"experiment_ids": ["1"]}',
-                                            {**outside, "Content-Type": "application/json"})
+            search = urllib.request.Request(
+                f"{page}ajax-api/2.0/mlflow/runs/search",
+                b'{"experiment_ids": ["1"]}',
+                {**outside, "Content-Type": "application/json"},
+            )
             with urllib.request.urlopen(search, timeout=10) as answer:
                 run = json.load(answer)["runs"][0]["info"]
             assert run["run_name"] == "first"
             assert get(f"{page}get-artifact?path=note.txt&run_uuid={run['run_id']}", **outside) == "late again"
 
 
-@pytest.mark.parametrize(("store", "message"), [
-    ("sqlite:///absent/mlflow.db", r"There is no tracking store at .*absent.mlflow\.db"),
-    ("absent", "There is no tracking store at .*absent"),
-    (services.Path("."), r"There is no tracking store at .*mlflow\.db"),
-    ("http://127.0.0.1:5000", "expected one like"),
-    ("sqlite://", "expected one like"),
-    (None, "The store is None; expected"),
-    (7, "The store is 7; expected"),
-])
+@pytest.mark.parametrize(
+    ("store", "message"),
+    [
+        ("sqlite:///absent/mlflow.db", r"There is no tracking store at .*absent.mlflow\.db"),
+        ("absent", "There is no tracking store at .*absent"),
+        (services.Path("."), r"There is no tracking store at .*mlflow\.db"),
+        ("http://127.0.0.1:5000", "expected one like"),
+        ("sqlite://", "expected one like"),
+        (None, "The store is None; expected"),
+        (7, "The store is 7; expected"),
+    ],
+)
 def test_a_store_that_is_none_makes_nothing(tmp_path, store, message):
     with pytest.raises(services.ServiceError, match=message) as caught:
         services.mlflow_ui(store)

@@ -134,8 +134,13 @@ def _run(root, jobs, options):
 
 
 def _is_done(root, job, record):
-    return (record is not None and record["key"] == job["key"] and record["status"] == "passed"
-            and executed_path(root, job["name"]).exists() and _page_path(root, job["name"]).exists())
+    return (
+        record is not None
+        and record["key"] == job["key"]
+        and record["status"] == "passed"
+        and executed_path(root, job["name"]).exists()
+        and _page_path(root, job["name"]).exists()
+    )
 
 
 def _keep(root, job, result):
@@ -164,8 +169,12 @@ def _progress(total, done):
     if not sys.stdout.isatty():
         yield lambda name, row: print(f"{row['status']:>11}  {name}  {row['seconds']:.1f} s", flush=True)
         return
-    columns = [rich.progress.TextColumn("{task.description}"), rich.progress.BarColumn(), rich.progress.MofNCompleteColumn(),
-               rich.progress.TimeElapsedColumn()]
+    columns = [
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeElapsedColumn(),
+    ]
     with rich.progress.Progress(*columns, transient=True) as bar:
         task = bar.add_task("notebooks", total=total, completed=done)
         yield lambda name, row: bar.update(task, advance=1, description=f"{row['status']}: {Path(name).stem}")

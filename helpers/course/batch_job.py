@@ -50,9 +50,17 @@ def run_job(job, stopped=None):
         finally:
             left = _end(process, family, patience=1.0 if process.poll() == 0 else 0.0)
         return {
-            "reason": "", "cell": 0, "source": "", "traceback": "", "executed": None, "html": None,
+            "reason": "",
+            "cell": 0,
+            "source": "",
+            "traceback": "",
+            "executed": None,
+            "html": None,
             **_outcome(folder, ending, process.returncode, words),
-            "seconds": time.monotonic() - started, "peak_mb": family.peak_mb, "kernel_mb": family.kernel_mb, "left": left,
+            "seconds": time.monotonic() - started,
+            "peak_mb": family.peak_mb,
+            "kernel_mb": family.kernel_mb,
+            "left": left,
         }
 
 
@@ -74,8 +82,13 @@ def _start(folder, marker, threads):
     # A session of its own: ctrl-C is heard by the batch alone, which then ends its jobs. -P: nothing in the working folder
     # may stand in for a module. The open pipe to stdin tells the process that this one is still there.
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "helpers.course.batch_kernel"], cwd=folder / "work", start_new_session=True,
-        env=_environment(folder, marker, threads), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [sys.executable, "-P", "-m", "helpers.course.batch_kernel"],
+        cwd=folder / "work",
+        start_new_session=True,
+        env=_environment(folder, marker, threads),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     words = []
     threading.Thread(target=_listen, args=(process.stdout, words), daemon=True).start()
@@ -93,7 +106,9 @@ def _environment(folder, marker, threads):
         "PYTHONIOENCODING": "utf-8",
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
-        "TMPDIR": temporary, "TEMP": temporary, "TMP": temporary,
+        "TMPDIR": temporary,
+        "TEMP": temporary,
+        "TMP": temporary,
         # None of the user's own kernels, profiles, settings.
         "JUPYTER_CONFIG_DIR": str(folder / "jupyter"),
         "JUPYTER_DATA_DIR": str(folder / "jupyter"),
@@ -140,8 +155,12 @@ def _outcome(folder, ending, code, words):
     place = _json(folder / "running.json") or {}
     if ending == "overdue":
         return {"status": "timed out", "reason": "the time limit came, and the kernel could not be asked any more", **place}
-    return {"status": "failed", "reason": f"the process that drives the kernel ended (code {code})",
-            **place, "traceback": "".join(words)}
+    return {
+        "status": "failed",
+        "reason": f"the process that drives the kernel ended (code {code})",
+        **place,
+        "traceback": "".join(words),
+    }
 
 
 def _json(path):

@@ -73,8 +73,12 @@ class Engine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man, kernel_name, where, deadline, start_timeout=60, **kwargs):
         """Execute the notebook in `nb_man`; `where` is kept up to date, `deadline` is in seconds of time.monotonic."""
-        client = Client(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout,
-                        timeout_func=lambda cell: max(0.5, deadline - time.monotonic()))
+        client = Client(
+            nb_man,
+            kernel_name=kernel_name,
+            startup_timeout=start_timeout,
+            timeout_func=lambda cell: max(0.5, deadline - time.monotonic()),
+        )
         client.where = where
         return client.execute()
 
@@ -102,15 +106,25 @@ def execute(source, output, parameters, deadline):
     where = {"cell": 0, "numbers": {}, "source": "", "size": 0, "flooded": False, "notebook": None}
     papermill_engines.register("workbook", Engine)
     # Not saved after each cell: for a long notebook that costs more than all the rest that papermill does.
-    options = {"engine_name": "workbook", "kernel_name": "python3", "language": "python", "progress_bar": False,
-               "request_save_on_cell_execute": False}
+    options = {
+        "engine_name": "workbook",
+        "kernel_name": "python3",
+        "language": "python",
+        "progress_bar": False,
+        "request_save_on_cell_execute": False,
+    }
 
     def failure(status, reason, traceback="", cell=None, source=None):
         with MAY_WRITE:
             if where["notebook"] and not Path(output).exists():
                 nbformat.write(where["notebook"], output)
-        return {"status": status, "reason": reason, "cell": where["cell"] if cell is None else cell,
-                "source": where["source"] if source is None else source, "traceback": traceback}
+        return {
+            "status": status,
+            "reason": reason,
+            "cell": where["cell"] if cell is None else cell,
+            "source": where["source"] if source is None else source,
+            "traceback": traceback,
+        }
 
     try:
         notebook = execute_notebook(source, output, parameters, where=where, deadline=deadline, **options)
@@ -176,9 +190,20 @@ def as_page(notebook, title):
 
 def main():
     """Execute the notebook in the folder above this one."""
-    started = time.monotonic()
     folder = Path("..").resolve()
-    threading.Thread(target=_go_with_the_starter, args=(folder,), daemon=True).start()
+    gone = threading.Event()
+    watch = threading.Thread(target=_go_with_the_starter, args=(folder, gone), daemon=True)
+    watch.start()
+    try:
+        _work(folder)
+    finally:
+        if gone.is_set():
+            watch.join()  # it ends this process when all is taken down
+    os._exit(0)  # at once: nothing is left to do, and every notebook would wait for it
+
+
+def _work(folder):
+    started = time.monotonic()
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     # Relative paths, because papermill writes them into the notebook, and reads braces in them as parameters.
     result = execute("../source.ipynb", "../executed.ipynb", job["parameters"], started + job["time_limit"])
@@ -196,9 +221,10 @@ def _leave(folder, title, result):
     (folder / "result.part").replace(folder / "result.json")  # its presence says that all is there
 
 
-def _go_with_the_starter(folder):
+def _go_with_the_starter(folder, gone):
     while os.read(sys.stdin.fileno(), 1):  # it comes back empty when the starter ends, however it does
         pass
+    gone.set()
     MAY_WRITE.acquire()
     batch_processes.Family(os.environ[batch_processes.MARKER], without=os.getpid()).end()
     shutil.rmtree(folder, ignore_errors=True)

@@ -15,8 +15,17 @@ FOLDERS = (*DEFAULT_FOLDERS, "exercises")
 GENERATED = {".ipynb_checkpoints", "__pycache__", "work"}  # made by running, so neither found nor copied
 
 # Parts of the package that a notebook never sees: a change in them is no reason to run anything again.
-BEHIND_THE_SCENES = ("__main__.py", "course/install.py", "course/lock.py", "course/batch.py", "course/batch_plan.py",
-                     "course/batch_files.py", "course/batch_report.py", "course/batch_work.py", "course/store.py")
+BEHIND_THE_SCENES = (
+    "__main__.py",
+    "course/install.py",
+    "course/lock.py",
+    "course/batch.py",
+    "course/batch_plan.py",
+    "course/batch_files.py",
+    "course/batch_report.py",
+    "course/batch_work.py",
+    "course/store.py",
+)
 
 
 def select(root, wanted):
@@ -155,8 +164,11 @@ def companions(root, name):
         return {}
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != root / name]
     inside = [(path, path.relative_to(folder)) for path in paths]
-    return {rest.as_posix(): (path.read_bytes(), path.stat().st_mode & 0o777)
-            for path, rest in inside if not GENERATED & set(rest.parts)}
+    return {
+        rest.as_posix(): (path.read_bytes(), path.stat().st_mode & 0o777)
+        for path, rest in inside
+        if not GENERATED & set(rest.parts)
+    }
 
 
 def fingerprint(notebook, files, parameters):

@@ -76,8 +76,12 @@ def junit(rows, seconds):
     bytes
         XML.
     """
-    counts = {"tests": str(len(rows)), "failures": str(sum(row["status"] not in GREEN for row in rows.values())), "errors": "0",
-              "time": f"{seconds:.3f}"}
+    counts = {
+        "tests": str(len(rows)),
+        "failures": str(sum(row["status"] not in GREEN for row in rows.values())),
+        "errors": "0",
+        "time": f"{seconds:.3f}",
+    }
     root = ET.Element("testsuites", counts)
     suite = ET.SubElement(root, "testsuite", {"name": "notebooks", **counts, "timestamp": now()})
     for name, row in rows.items():
@@ -122,6 +126,7 @@ def with_pictures(notebook_page, folder):
     -------
     bytes
     """
+
     def embed(found):
         path = folder / urllib.parse.unquote(found[2].decode())
         kind = mimetypes.guess_type(path.name)[0]
@@ -150,7 +155,7 @@ def _print_cell(console, row):
         console.print()
     lines = row["traceback"].splitlines()
     if len(lines) > LONGEST_TRACEBACK:
-        lines = [*lines[:10], "[...]", *lines[10 - LONGEST_TRACEBACK:]]
+        lines = [*lines[:10], "[...]", *lines[10 - LONGEST_TRACEBACK :]]
     for line in lines:
         line = line if console.is_terminal else _clean(line)
         console.file.write(f"    {line}\n")  # as it is: it has colours of its own
@@ -181,9 +186,11 @@ def _line(name, row):
         where = f"code cell {row['cell']}: " if row["cell"] else ""
         reason = f'<div class="reason">{html.escape(_clean(where + row["reason"]))}</div>'
     state = row["status"].replace(" ", "-")
-    return (f'<tr><td>{title}{reason}</td><td><span class="status {state}">{row["status"]}</span></td>'
-            f'<td class="number">{row["seconds"]:.1f}</td><td class="number">{row["peak_mb"]:.0f}</td>'
-            f'<td class="when">{_readable(row["when"])}</td></tr>')
+    return (
+        f'<tr><td>{title}{reason}</td><td><span class="status {state}">{row["status"]}</span></td>'
+        f'<td class="number">{row["seconds"]:.1f}</td><td class="number">{row["peak_mb"]:.0f}</td>'
+        f'<td class="when">{_readable(row["when"])}</td></tr>'
+    )
 
 
 def _readable(when):

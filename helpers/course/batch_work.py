@@ -53,8 +53,19 @@ def _result(future):
     try:
         return future.result()
     except Exception as error:  # whatever befell a cluster's worker: one notebook fails, the others go on
-        return {"status": "failed", "reason": f"could not be run: {type(error).__name__}: {error}", "cell": 0, "source": "",
-                "traceback": "", "seconds": 0.0, "peak_mb": 0.0, "kernel_mb": 0.0, "left": [], "executed": None, "html": None}
+        return {
+            "status": "failed",
+            "reason": f"could not be run: {type(error).__name__}: {error}",
+            "cell": 0,
+            "source": "",
+            "traceback": "",
+            "seconds": 0.0,
+            "peak_mb": 0.0,
+            "kernel_mb": 0.0,
+            "left": [],
+            "executed": None,
+            "html": None,
+        }
 
 
 @contextlib.contextmanager

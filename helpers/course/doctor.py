@@ -43,8 +43,17 @@ def examine():
     list of Finding
         First what every lesson needs, then what single lessons need.
     """
-    return [_python(), _packages(), _memory(), _disk(), _loopback(), _writable("data cache", flights.cache_path().parent),
-            _writable("progress", progress.path().parent), *map(_system_part, install.SYSTEM_PARTS), _git()]
+    return [
+        _python(),
+        _packages(),
+        _memory(),
+        _disk(),
+        _loopback(),
+        _writable("data cache", flights.cache_path().parent),
+        _writable("progress", progress.folder().parent),
+        *map(_system_part, install.SYSTEM_PARTS),
+        _git(),
+    ]
 
 
 def as_text(findings):
@@ -80,8 +89,12 @@ def _memory():
     import psutil
 
     free = psutil.virtual_memory().available / 1e9
-    return Finding("memory", free >= NEEDED_MEMORY_GB, f"{free:.1f} GB free, {os.cpu_count()} cores",
-                   f"close other programs: a lesson takes up to {NEEDED_MEMORY_GB} GB")
+    return Finding(
+        "memory",
+        free >= NEEDED_MEMORY_GB,
+        f"{free:.1f} GB free, {os.cpu_count()} cores",
+        f"close other programs: a lesson takes up to {NEEDED_MEMORY_GB} GB",
+    )
 
 
 def _disk():

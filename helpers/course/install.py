@@ -177,8 +177,10 @@ def _install_lock(python):
         only_uv = Path(folder) / "uv.txt"
         only_uv.write_text(_lock_entry("uv"), encoding="utf-8")
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--require-hashes", "--requirement", str(only_uv)],
-             "pip could not install uv. Check the connection to the package index, then run this again.")
+        _run(
+            [*pip, "--require-hashes", "--requirement", str(only_uv)],
+            "pip could not install uv. Check the connection to the package index, then run this again.",
+        )
     # Compiled now, or every kernel that starts would compile anew wherever bytecode is not written.
     uv = [python, "-m", "uv", "pip", "sync", "--python", python, "--quiet", "--compile-bytecode", "--require-hashes", str(LOCK)]
     if subprocess.run(uv, check=False).returncode:

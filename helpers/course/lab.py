@@ -23,7 +23,13 @@ def open_lab(arguments):
     int
         JupyterLab's exit code.
     """
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={install.ROOT}", f"--LabApp.default_url=/lab/tree/{FIRST_PAGE}"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={install.ROOT}",
+        f"--LabApp.default_url=/lab/tree/{FIRST_PAGE}",
+    ]
     return subprocess.run([*command, *arguments], env=environment(), check=False).returncode
 
 

@@ -33,10 +33,27 @@ def make_lock(*, upgrade=False):
         if install.LOCK.exists():
             part.write_bytes(install.LOCK.read_bytes())
         command = [
-            sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header",
-            "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
-            "--fork-strategy", "fewest",  # one version of numpy for everyone, so that outputs can be compared
-            "--python-version", PYTHON, "--extra", "dev", str(install.ROOT / "pyproject.toml"), "--output-file", str(part),
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            "--generate-hashes",
+            "--no-header",
+            "--no-annotate",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            "--fork-strategy",
+            "fewest",  # one version of numpy for everyone, so that outputs can be compared
+            "--python-version",
+            PYTHON,
+            "--extra",
+            "dev",
+            str(install.ROOT / "pyproject.toml"),
+            "--output-file",
+            str(part),
         ]
         if subprocess.run(command + ["--upgrade"] * upgrade, stdout=subprocess.DEVNULL, check=False).returncode:
             raise LockError("uv found no set of versions (see above). Nothing was changed.")
@@ -66,7 +83,12 @@ def environment_yml(pins, more=()):
     quoted = [f'      - "{line}"' if ";" in line else f"      - {line}" for line in [*lines, *more]]
     head = [
         "# Made by `make lock`, from requirements.lock: do not edit.",
-        "name: flight-delay-workbook", "channels:", "  - conda-forge", "dependencies:",
-        f"  - python={PYTHON}", "  - pip", "  - pip:",
+        "name: flight-delay-workbook",
+        "channels:",
+        "  - conda-forge",
+        "dependencies:",
+        f"  - python={PYTHON}",
+        "  - pip",
+        "  - pip:",
     ]
     return "\n".join([*head, *quoted, ""])

@@ -19,8 +19,14 @@ FRAMES = {  # label, its height, left, top, width, height
     "platform": ("Platform: the same containers on any machine", 298, 196, 204, 742, 106),
 }
 ARROWS = [  # from, to: both ends touch the boxes
-    ((170, 78), (210, 78)), ((360, 78), (400, 78)), ((550, 78), (590, 78)), ((665, 106), (665, 220)),
-    ((780, 248), (740, 248)), ((590, 248), (550, 248)), ((400, 248), (360, 248)), ((285, 220), (285, 106)),
+    ((170, 78), (210, 78)),
+    ((360, 78), (400, 78)),
+    ((550, 78), (590, 78)),
+    ((665, 106), (665, 220)),
+    ((780, 248), (740, 248)),
+    ((590, 248), (550, 248)),
+    ((400, 248), (360, 248)),
+    ((285, 220), (285, 106)),
 ]
 LIT = {  # notebook: the parts it adds
     "00_start_here": tuple(PARTS),
@@ -55,14 +61,19 @@ def picture(lit):
     body = [_frame(*FRAMES[name], name in lit) for name in FRAMES]
     body += [_arrow(start, end) for start, end in ARROWS]
     body += [_box(*PARTS[name], name in lit) for name in PARTS]
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img"'
-        ' font-family="system-ui, Segoe UI, Helvetica, Arial, sans-serif" text-anchor="middle">',
-        f"<title>The flight-delay system; lit up: {escape(names)}</title>",
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
-        '<path d="M0 0 8 4 0 8z" fill="#767676"/></marker></defs>',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="10" fill="#ffffff"/>', *body, "</svg>", "",
-    ])
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img"'
+            ' font-family="system-ui, Segoe UI, Helvetica, Arial, sans-serif" text-anchor="middle">',
+            f"<title>The flight-delay system; lit up: {escape(names)}</title>",
+            '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+            '<path d="M0 0 8 4 0 8z" fill="#767676"/></marker></defs>',
+            f'<rect width="{WIDTH}" height="{HEIGHT}" rx="10" fill="#ffffff"/>',
+            *body,
+            "</svg>",
+            "",
+        ]
+    )
 
 
 def write_pictures(folder):

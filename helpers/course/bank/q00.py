@@ -50,9 +50,13 @@ def judge_share(evidence, rng):
             return not_yet(message, name)
     if _agree(got[:-1], want[:-1]):
         return not_yet(f"Right where flights arrived. Where none did, return None; yours gave {got[-1]!r}.", "none arrived")
-    case, w, g = min((row for row in zip(cases, want, got, strict=True) if not _agree([row[2]], [row[1]])), key=lambda row: len(row[0]))
+    case, w, g = min(
+        (row for row in zip(cases, want, got, strict=True) if not _agree([row[2]], [row[1]])), key=lambda row: len(row[0])
+    )
     delays = ["never" if delay != delay else f"{delay:.0f}" for delay in case["arr_delay"]]
-    return not_yet(f"For flights delayed by {', '.join(delays)} minutes the share is {w if w is None else round(w, 3)}; yours gave {g!r}.")
+    return not_yet(
+        f"For flights delayed by {', '.join(delays)} minutes the share is {w if w is None else round(w, 3)}; yours gave {g!r}."
+    )
 
 
 def _agree(got, want):

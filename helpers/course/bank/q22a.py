@@ -31,7 +31,10 @@ def probe_record(answer, rng):
     with fresh_store() as (client, experiment_id):
         returned = [answer(dict(settings), list(losses), dict(scores)) for settings, losses, scores in trainings(rng)]
         runs = {run.info.run_id: _read(client, run) for run in client.search_runs([experiment_id])}
-        return {"returned": [value if isinstance(value, str) else f"a {type(value).__name__}" for value in returned], "runs": runs}
+        return {
+            "returned": [value if isinstance(value, str) else f"a {type(value).__name__}" for value in returned],
+            "runs": runs,
+        }
 
 
 def _read(client, run):
@@ -51,26 +54,46 @@ def recorded(settings, losses, scores, *, first_step=1, stepless=False, last_onl
 
 
 RECORD_MISCONCEPTIONS = {
-    "no steps": (dict(stepless=True), "Every loss was logged at step 0, so there is no curve. Give each its step: "
-                 "mlflow.log_metric(name, value, step=...)."),
-    "only the last loss": (dict(last_only=True), "Only the last loss is on record. A metric becomes a curve when it is logged once a step."),
-    "counts from zero": (dict(first_step=0), "The first loss belongs to step 1: after no step there is no loss yet. Yours starts at step 0."),
-    "params and metrics swapped": (dict(swapped=True), "Params are what went in (the settings), metrics what came out (the scores). "
-                                   "Yours are the other way round."),
+    "no steps": (
+        dict(stepless=True),
+        "Every loss was logged at step 0, so there is no curve. Give each its step: mlflow.log_metric(name, value, step=...).",
+    ),
+    "only the last loss": (
+        dict(last_only=True),
+        "Only the last loss is on record. A metric becomes a curve when it is logged once a step.",
+    ),
+    "counts from zero": (
+        dict(first_step=0),
+        "The first loss belongs to step 1: after no step there is no loss yet. Yours starts at step 0.",
+    ),
+    "params and metrics swapped": (
+        dict(swapped=True),
+        "Params are what went in (the settings), metrics what came out (the scores). Yours are the other way round.",
+    ),
 }
 
 
 def judge_record(evidence, rng):
     cases, runs = trainings(rng), evidence["runs"]
     if not runs:
-        return not_yet("The experiment holds no run after your function was called. Start one with mlflow.start_run().", "nothing logged")
+        return not_yet(
+            "The experiment holds no run after your function was called. Start one with mlflow.start_run().", "nothing logged"
+        )
     if len(runs) > len(cases):
-        return not_yet(f"{len(cases)} trainings left {len(runs)} runs. One training is one run: open it once, around the loop.", "a run a loss")
+        return not_yet(
+            f"{len(cases)} trainings left {len(runs)} runs. One training is one run: open it once, around the loop.",
+            "a run a loss",
+        )
     if len(runs) < len(cases):
-        return not_yet(f"{len(cases)} trainings left {len(runs)} run. Each call starts a run of its own and ends it.", "left open")
+        return not_yet(
+            f"{len(cases)} trainings left {len(runs)} run. Each call starts a run of its own and ends it.", "left open"
+        )
     if any(run["status"] == "RUNNING" for run in runs.values()):
-        return not_yet("A run is still RUNNING after your function returned. End it, or better: use `with`, which ends it also "
-                       "when something fails.", "left open")
+        return not_yet(
+            "A run is still RUNNING after your function returned. End it, or better: use `with`, which ends it also "
+            "when something fails.",
+            "left open",
+        )
     if any(value not in runs for value in evidence["returned"]):
         return not_yet(f"Return the run's id, a text: run.info.run_id. Yours returned {evidence['returned'][0]}.", "no id")
     if len(set(evidence["returned"])) < len(cases):
@@ -142,7 +165,8 @@ def _make_run(client, experiment_id, *, question, status, log_loss):
 def best(rows, question, *, dead_too=False, any_question=False, highest=False, newest=False):
     """The oracle: by brute force over the history that was made."""
     fits = [
-        i for i, row in enumerate(rows)
+        i
+        for i, row in enumerate(rows)
         if (any_question or row["question"] == question) and (dead_too or row["status"] == "FINISHED")
     ]
     if not fits:
@@ -151,9 +175,14 @@ def best(rows, question, *, dead_too=False, any_question=False, highest=False, n
 
 
 BEST_MISCONCEPTIONS = {
-    "dead runs count": (dict(dead_too=True), "The run you found never finished: its loss is from half a training. Ask for "
-                        "attributes.status = 'FINISHED' too."),
-    "any question": (dict(any_question=True), "The run you found answers another question. Filter by the tag: tags.question = '...'."),
+    "dead runs count": (
+        dict(dead_too=True),
+        "The run you found never finished: its loss is from half a training. Ask for attributes.status = 'FINISHED' too.",
+    ),
+    "any question": (
+        dict(any_question=True),
+        "The run you found answers another question. Filter by the tag: tags.question = '...'.",
+    ),
     "wrong end": (dict(highest=True), "You found the run with the highest loss. Of a loss, the lowest is best: sort ascending."),
     "newest": (dict(newest=True), "You found the newest run. Without order_by MLflow gives the newest first, not the best."),
 }
@@ -172,7 +201,9 @@ def judge_best(evidence, rng):
         return not_yet(f"Right where there is a run. Where no run fits, return None; yours gave {got[3]}.", "none is none")
     question, _, g = next(row for row in zip(asked, want, got, strict=True) if row[1] != row[2])
     said = f"run number {g}, with status {rows[g]['status']} and loss {rows[g]['log_loss']:.3f}" if isinstance(g, int) else g
-    return not_yet(f"For the question {question!r} yours gave {said}. Return the run id (a text) of the finished run with the lowest log_loss.")
+    return not_yet(
+        f"For the question {question!r} yours gave {said}. Return the run id (a text) of the finished run with the lowest log_loss."
+    )
 
 
 # --- 22a.3: save a model ------------------------------------------------------------------------------------------------
@@ -206,7 +237,9 @@ def probe_save(answer, rng):
         return {
             "address": address,
             "format": info.flavors.get("sklearn", {}).get("serialization_format", "none"),
-            "inputs": [[c.name, str(c.type), bool(c.required)] for c in signature.inputs.inputs] if signature and signature.inputs else None,
+            "inputs": [[c.name, str(c.type), bool(c.required)] for c in signature.inputs.inputs]
+            if signature and signature.inputs
+            else None,
             "outputs": bool(signature and signature.outputs),
             "predicted": _predictions(address, X),
         }
@@ -227,25 +260,45 @@ def judge_save(evidence, rng):
     model, X = trained(rng)
     if "format" not in evidence:
         why = evidence.get("unreadable", f"yours is {evidence['address']}")
-        return not_yet(f"Return the address under which the model can be loaded, such as log_model(...).model_uri: {why}.", "no address")
+        return not_yet(
+            f"Return the address under which the model can be loaded, such as log_model(...).model_uri: {why}.", "no address"
+        )
     if evidence["format"] != "skops":
-        return not_yet(f"The file's format is {evidence['format']}: opening it can run any code. Leave serialization_format at skops "
-                       "and name the type that it does not know in skops_trusted_types.", "pickled")
+        return not_yet(
+            f"The file's format is {evidence['format']}: opening it can run any code. Leave serialization_format at skops "
+            "and name the type that it does not know in skops_trusted_types.",
+            "pickled",
+        )
     if evidence["inputs"] is None:
-        return not_yet("The model has no signature, so it takes any table. Give log_model signature=infer_signature(...).", "no signature")
-    wanted = [[name, "DataType.string" if name in flights.CATEGORICAL else "DataType.double", not X[name].isna().any()] for name in X]
+        return not_yet(
+            "The model has no signature, so it takes any table. Give log_model signature=infer_signature(...).", "no signature"
+        )
+    wanted = [
+        [name, "DataType.string" if name in flights.CATEGORICAL else "DataType.double", not X[name].isna().any()] for name in X
+    ]
     if [name for name, *_ in evidence["inputs"]] != [name for name, *_ in wanted]:
         names = textwrap.shorten(", ".join(str(name) for name, *_ in evidence["inputs"]), 80, placeholder="…")
-        return not_yet(f"The signature's inputs are {names}; expected the columns of the example. "
-                       "infer_signature takes the inputs first, the outputs second.", "wrong inputs")
+        return not_yet(
+            f"The signature's inputs are {names}; expected the columns of the example. "
+            "infer_signature takes the inputs first, the outputs second.",
+            "wrong inputs",
+        )
     if evidence["inputs"] != wanted:
         name, _, required = next(g for g, w in zip(evidence["inputs"], wanted, strict=True) if g != w)
         if required:
-            return not_yet(f"The signature requires {name!r}, though the example has gaps there: the first flight without it would "
-                           "be refused. Read the signature off the whole example, gaps and all.", "gaps dropped")
-        return not_yet(f"The signature's entry for {name!r} differs from the example: read it off the example as it came.", "filled or retyped")
+            return not_yet(
+                f"The signature requires {name!r}, though the example has gaps there: the first flight without it would "
+                "be refused. Read the signature off the whole example, gaps and all.",
+                "gaps dropped",
+            )
+        return not_yet(
+            f"The signature's entry for {name!r} differs from the example: read it off the example as it came.",
+            "filled or retyped",
+        )
     if not evidence["outputs"]:
-        return not_yet("The signature tells the inputs and not the output. Give infer_signature the predictions too.", "no outputs")
+        return not_yet(
+            "The signature tells the inputs and not the output. Give infer_signature the predictions too.", "no outputs"
+        )
     return _judge_predictions(evidence["predicted"], modeling.probability_late(model, X))
 
 
@@ -253,8 +306,11 @@ def _judge_predictions(got, want):
     if isinstance(got, str):
         return not_yet(f"Loaded again, the model refuses the very example it was saved with ({got}).")
     if len(got) == len(want) and all(isinstance(g, bool) or g in (0, 1) for g in got):
-        return not_yet("Loaded again, the model answers late or not late. The service needs the probability: "
-                       'pyfunc_predict_fn="predict_proba".', "classes, not probabilities")
+        return not_yet(
+            "Loaded again, the model answers late or not late. The service needs the probability: "
+            'pyfunc_predict_fn="predict_proba".',
+            "classes, not probabilities",
+        )
     if len(got) != len(want) or not np.allclose(np.asarray(got, dtype=float), want, atol=1e-9):
         return not_yet("Loaded again, the model gives other probabilities than the one you were given. Save that very model.")
     return passed()
@@ -267,12 +323,12 @@ def registries(rng):
     """Situations: the AUC of each version, the champion (or None), the candidate. Each twist differs in at least one."""
     low, middle, high = np.sort(rng.choice(np.arange(60, 90), 3, replace=False)).tolist()
     situations = [
-        ([low, high, middle], 1, 2),        # better, and not the newest
-        ([high, low, middle], 1, 2),        # worse than the champion
-        ([middle, middle, high], 1, 2),     # equal, while the newest would be better
-        ([low, high, middle], None, 1),     # no champion yet
-        ([low, middle, high], 2, 3),        # better
-        ([high, middle, low], 2, 3),        # worse
+        ([low, high, middle], 1, 2),  # better, and not the newest
+        ([high, low, middle], 1, 2),  # worse than the champion
+        ([middle, middle, high], 1, 2),  # equal, while the newest would be better
+        ([low, high, middle], None, 1),  # no champion yet
+        ([low, middle, high], 2, 3),  # better
+        ([high, middle, low], 2, 3),  # worse
     ]
     return [([auc / 100 for auc in aucs], champion, candidate) for aucs, champion, candidate in situations]
 
@@ -329,8 +385,11 @@ def judge_promote(evidence, rng):
     if got == want:
         if evidence["returned"] == want:
             return passed()
-        return not_yet("The alias is right. Return the version that is champion now, also when it stayed; "
-                       f"yours returned {evidence['returned']} where {want} are champions.", "returns something else")
+        return not_yet(
+            "The alias is right. Return the version that is champion now, also when it stayed; "
+            f"yours returned {evidence['returned']} where {want} are champions.",
+            "returns something else",
+        )
     for name, (twist, message) in PROMOTE_MISCONCEPTIONS.items():
         if got == [champion_after(*situation, **twist) for situation in situations]:
             return not_yet(message, name)
@@ -338,7 +397,9 @@ def judge_promote(evidence, rng):
     scores = ", ".join(f"version {i} {auc:.2f}" for i, auc in enumerate(aucs, start=1))
     before = "no champion" if champion is None else f"version {champion} as champion"
     after = "there was none" if g is None else f"it was version {g}"
-    return not_yet(f"With AUCs {scores}, {before} and version {candidate} as candidate, the champion should be version {w}; after yours {after}.")
+    return not_yet(
+        f"With AUCs {scores}, {before} and version {candidate} as candidate, the champion should be version {w}; after yours {after}."
+    )
 
 
 # --- the questions ------------------------------------------------------------------------------------------------------
@@ -382,7 +443,13 @@ QUESTIONS = {
         ),
         notebook=SOLUTION,
         misconceptions=(
-            "no address", "pickled", "no signature", "wrong inputs", "gaps dropped", "filled or retyped", "no outputs",
+            "no address",
+            "pickled",
+            "no signature",
+            "wrong inputs",
+            "gaps dropped",
+            "filled or retyped",
+            "no outputs",
             "classes, not probabilities",
         ),
     ),
