@@ -114,10 +114,11 @@ def lock(options, rest):
 
 def exercises(options, rest):
     """Make the exercises from the solutions."""
-    from helpers.course import release
+    from helpers.course import release, system
 
     try:
         release.make_exercises(install.ROOT / "solutions", install.ROOT / "exercises")
+        system.write_pictures(install.ROOT / "notebooks" / "pictures")
     except release.ReleaseError as error:
         return _say(error)
 
@@ -168,7 +169,7 @@ JOBS = {
     "run": ("execute every lesson and solution; one table tells how each went", run),
     "test": ("run every test (arguments go on to pytest)", test),
     "doctor": ("say what this machine can run", doctor),
-    "exercises": ("make exercises/ from solutions/", exercises),
+    "exercises": ("for maintainers: make exercises/ anew from solutions/ and the pictures of the system", exercises),
     "lock": ("pin every version: requirements.lock and environment.yml, from pyproject.toml", lock),
     "execute": ("for maintainers: run notebooks and store their outputs in place", execute),
     "bench": ("measure the speeds that the workbook promises", bench),

@@ -50,7 +50,7 @@ def examine():
         _disk(),
         _loopback(),
         _writable("data cache", flights.cache_path().parent),
-        _writable("progress", progress.folder().parent),
+        _writable("progress", progress.folder()),
         *map(_system_part, install.SYSTEM_PARTS),
         _git(),
     ]

@@ -93,7 +93,7 @@ def _box(label, under, left, top, lit):
     fill, ink, edge = ("#0b5c8a", "#ffffff", "#0b5c8a") if lit else ("#f4f4f4", "#595959", "#c4c4c4")
     middle = left + BOX_WIDTH // 2
     return (
-        f'<rect x="{left}" y="{top}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="8" fill="{fill}" stroke="{edge}" stroke-width="1.5"/>'
+        f'<rect x="{left}" y="{top}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="8" fill="{fill}" stroke="{edge}" stroke-width="1.5"/>'  # noqa: E501
         f'<text x="{middle}" y="{top + 24}" font-size="16" font-weight="600" fill="{ink}">{escape(label)}</text>'
         f'<text x="{middle}" y="{top + 43}" font-size="12.5" fill="{ink}">{escape(under)}</text>'
     )

@@ -33,7 +33,7 @@ def share(table, *, over_all=False, strictly=False, percent=False):
 
 
 MISCONCEPTIONS = {
-    "cancelled flights count": (dict(over_all=True), "Flights that never arrived are in your count. They were neither late nor in time: "
+    "cancelled flights count": (dict(over_all=True), "Flights that never arrived are in your count. They were neither late nor in time: "  # noqa: E501
                                 "divide by the flights that arrived."),
     "over, not from": (dict(strictly=True), "A flight that is exactly 15 minutes late counts as late: 15 or more."),
     "percent": (dict(percent=True), "Your numbers are 100 times too large: a share goes from 0 to 1."),

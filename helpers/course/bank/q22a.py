@@ -46,7 +46,7 @@ def _read(client, run):
 def recorded(settings, losses, scores, *, first_step=1, stepless=False, last_only=False, swapped=False):
     """The oracle: what the store should hold. Each keyword is a twist behind a misconception."""
     points = [[first_step + i, loss] for i, loss in enumerate(losses)]
-    points = [[0, loss] for _, loss in points] if stepless else points
+    points = sorted([0, loss] for _, loss in points) if stepless else points
     points = [[0, losses[-1]]] if last_only else points
     into, out_of = (scores, settings) if swapped else (settings, scores)
     metrics = {name: [[0, value]] for name, value in out_of.items()} | {"val_loss": points}
@@ -202,7 +202,7 @@ def judge_best(evidence, rng):
     question, _, g = next(row for row in zip(asked, want, got, strict=True) if row[1] != row[2])
     said = f"run number {g}, with status {rows[g]['status']} and loss {rows[g]['log_loss']:.3f}" if isinstance(g, int) else g
     return not_yet(
-        f"For the question {question!r} yours gave {said}. Return the run id (a text) of the finished run with the lowest log_loss."
+        f"For the question {question!r} yours gave {said}. Return the run id (a text) of the finished run with the lowest log_loss."  # noqa: E501
     )
 
 
@@ -398,7 +398,7 @@ def judge_promote(evidence, rng):
     before = "no champion" if champion is None else f"version {champion} as champion"
     after = "there was none" if g is None else f"it was version {g}"
     return not_yet(
-        f"With AUCs {scores}, {before} and version {candidate} as candidate, the champion should be version {w}; after yours {after}."
+        f"With AUCs {scores}, {before} and version {candidate} as candidate, the champion should be version {w}; after yours {after}."  # noqa: E501
     )
 
 
