@@ -114,35 +114,35 @@ def execute(source, output, parameters, deadline):
         "request_save_on_cell_execute": False,
     }
 
-    def failure(status, reason, traceback="", cell=None, source=None):
+    try:
+        notebook = execute_notebook(source, output, parameters, where=where, deadline=deadline, **options)
+    except (PapermillExecutionError, CellTimeoutError, RuntimeError) as error:  # RuntimeError: nbclient's, about the kernel
         with MAY_WRITE:
             if where["notebook"] and not Path(output).exists():
                 nbformat.write(where["notebook"], output)
-        return {
-            "status": status,
-            "reason": reason,
-            "cell": where["cell"] if cell is None else cell,
-            "source": where["source"] if source is None else source,
-            "traceback": traceback,
-        }
-
-    try:
-        notebook = execute_notebook(source, output, parameters, where=where, deadline=deadline, **options)
-    except PapermillExecutionError as error:
-        cell = where["numbers"].get(error.cell_index, where["cell"])
-        return failure("failed", f"{error.ename}: {error.evalue}"[:300], "\n".join(error.traceback), cell, error.source)
-    except CellTimeoutError:
-        return failure("timed out", "the time limit came while this cell was running")
-    except DeadKernelError:
-        if where["flooded"]:
-            return failure("failed", OVERFULL)
-        return failure("kernel died", "the kernel's process ended while this cell was running")
-    except RuntimeError as error:  # nbclient's, when the kernel does not start
-        return failure("kernel died", str(error))
+        return _failure(error, where)
     silent = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count]
     if silent:  # papermill takes sys.exit() for a good end
-        return failure("failed", "the notebook ended itself here: the cells below were not run")
+        return _told("failed", "the notebook ended itself here: the cells below were not run", where)
     return {"status": "passed"}
+
+
+def _failure(error, where):
+    if isinstance(error, PapermillExecutionError):
+        place = {"cell": where["numbers"].get(error.cell_index, where["cell"]), "source": error.source}
+        traceback = "\n".join(error.traceback)
+        return _told("failed", f"{error.ename}: {error.evalue}"[:300], {**where, **place}, traceback)
+    if isinstance(error, CellTimeoutError):
+        return _told("timed out", "the time limit came while this cell was running", where)
+    if where["flooded"]:
+        return _told("failed", OVERFULL, where)
+    if isinstance(error, DeadKernelError):
+        return _told("kernel died", "the kernel's process ended while this cell was running", where)
+    return _told("kernel died", str(error), where)  # it did not even start
+
+
+def _told(status, reason, where, traceback=""):
+    return {"status": status, "reason": reason, "cell": where["cell"], "source": where["source"], "traceback": traceback}
 
 
 def tidy(notebook):
