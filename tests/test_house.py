@@ -93,7 +93,7 @@ def test_modules_stay_small():
                 for n in ast.walk(tree)
                 if isinstance(n, ast.FunctionDef)
             }
-            assert all(size <= 45 for size in sizes.values()), (path.name, sizes)
+            assert all(size <= 55 for size in sizes.values()), (path.name, sizes)
 
 
 def test_nothing_else_stands_at_the_top():

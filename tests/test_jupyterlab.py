@@ -87,7 +87,7 @@ def run_all(page, workbook, name):
     """Open a notebook, run it by the menu, save it now and then until every code cell has run; give it as saved."""
     page.goto(f"/lab/tree/{name}?reset")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)  # else the run is lost
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator("li[data-command='runmenu:run-all']").click()
     for _ in range(90):
