@@ -99,7 +99,7 @@ def test(options, rest):
     install.install_system_parts()
     if not any(word.startswith("tests") for word in rest):  # tests that are named need no notebook
         batch.main(command_line().parse_args(["run"]))  # pytest goes on to tell, by name, what failed in it
-    return subprocess.run([sys.executable, "-m", "pytest", *COMPARE, *rest], cwd=install.ROOT, check=False).returncode
+    return subprocess.run([sys.executable, "-m", "pytest", *rest], cwd=install.ROOT, check=False).returncode
 
 
 def lock(options, rest):
@@ -175,8 +175,6 @@ JOBS = {
     "bench": ("measure the speeds that the workbook promises", bench),
 }
 OPTIONS = {"run": _run_options, "execute": _execute_options, "lock": _lock_options}
-# Stored notebooks are compared with the batch's executed copies, by nbval: see tests/replay.py.
-COMPARE = ["-p", "tests.replay", "--nbval", "--nbval-sanitize-with", "tests/sanitize.cfg"]
 PASS_ON = {"lab", "test", "bench"}
 
 

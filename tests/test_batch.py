@@ -241,6 +241,16 @@ def test_unchanged_is_not_run_again(tmp_path):
     assert run(tmp_path, "--fresh", "11")[0] == 0 and executed.read_bytes() != first
 
 
+def test_what_has_gone_leaves_no_trace(tmp_path):
+    store(tmp_path, "notebooks/11_old.ipynb", "1")
+    assert run(tmp_path)[0] == 0
+    (tmp_path / "notebooks/11_old.ipynb").rename(tmp_path / "notebooks/12_new.ipynb")
+    assert run(tmp_path)[0] == 0
+    assert list(batch.read_records(tmp_path)) == ["notebooks/12_new.ipynb"]
+    assert "11_old" not in (tmp_path / batch.OUTPUT / "index.html").read_text()
+    assert not list((tmp_path / batch.OUTPUT).rglob("11_old*"))
+
+
 def test_fingerprint_tells_what_matters():
     def of(source="x = 1", tags=(), outputs=(), files=None, parameters=None):
         cell = {"cell_type": "code", "source": source, "metadata": {"tags": list(tags)}, "outputs": list(outputs)}

@@ -102,16 +102,18 @@ def run_all(page, workbook, name):
 
 
 def scroll_to(page, text):
-    """JupyterLab draws only the cells in view, so scroll until the text is there."""
-    found = page.get_by_text(text).first
-    for _ in range(60):
-        if found.count():
-            break
-        page.locator(".jp-WindowedPanel-outer").first.evaluate("panel => panel.scrollTop += 400")
-        page.wait_for_timeout(100)
-    found.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
-    return found
+    """JupyterLab draws only the cells near the view, so scroll from the top until the text is drawn."""
+    found, panel = page.get_by_text(text).first, page.locator(".jp-WindowedPanel-outer").first
+    panel.evaluate("panel => panel.scrollTop = 0")
+    for _ in range(80):
+        page.wait_for_timeout(150)
+        if found.count() and found.is_visible():
+            found.evaluate("element => element.scrollIntoView({block: 'start'})")
+            page.wait_for_timeout(500)
+            return found
+        panel.evaluate("panel => panel.scrollTop += 300")
+    page.screenshot(path=PICTURES / "not_found.png")
+    raise AssertionError(f"{text!r} is not on the page; build/screenshots/not_found.png shows where it ended")
 
 
 @pytest.mark.needs("chromium")

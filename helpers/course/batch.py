@@ -113,7 +113,7 @@ def executed_path(root, name):
 
 def _run(root, jobs, options):
     started = time.monotonic()
-    records = {name: record for name, record in read_records(root).items() if (root / name).exists()}
+    records = _of_what_is_there(root)
     unchanged = {} if options.fresh else {name: records[name] for name in jobs if _is_done(root, jobs[name], records.get(name))}
     todo = {name: jobs[name] for name in jobs if name not in unchanged}
     longest_first = dict(sorted(todo.items(), key=lambda item: -records.get(item[0], {}).get("seconds", float("inf"))))
@@ -131,6 +131,16 @@ def _run(root, jobs, options):
     batch_report.print_report(rows)
     print(f"{time.monotonic() - started:.0f} seconds. All of it: {folder / 'index.html'}")
     return 0 if all(row["status"] in batch_report.GREEN for row in rows.values()) else 1
+
+
+def _of_what_is_there(root):
+    """The records; what was made from a notebook that has gone since goes too."""
+    records = read_records(root)
+    for name in [name for name in records if not (root / name).exists()]:
+        del records[name]
+        executed_path(root, name).unlink(missing_ok=True)
+        _page_path(root, name).unlink(missing_ok=True)
+    return records
 
 
 def _is_done(root, job, record):
