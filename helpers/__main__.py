@@ -39,10 +39,11 @@ def main(arguments=None):
     except install.InstallError as error:
         return _say(error)
     if str(python) != sys.executable:
+        inner = subprocess.Popen([str(python), "-m", "helpers", *arguments])
         try:
-            return subprocess.run([str(python), "-m", "helpers", *arguments], check=False).returncode
+            return inner.wait()
         except KeyboardInterrupt:
-            return 130  # the job itself has heard it too, and has tidied up
+            return inner.wait()  # the job has heard it too: let it tidy up
     try:
         return options.work(options, rest) or 0
     except KeyboardInterrupt:

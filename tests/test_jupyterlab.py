@@ -87,16 +87,18 @@ def run_all(page, workbook, name):
     """Open a notebook, run it by the menu, save it now and then until every code cell has run; give it as saved."""
     page.goto(f"/lab/tree/{name}?reset")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)  # else the run is lost
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.locator("li[data-command='runmenu:run-all']").click()
-    for _ in range(90):
-        page.wait_for_timeout(2_000)
+    idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    for _ in range(60):
+        notebook = nbformat.read(workbook / name, as_version=4)
+        counts = [cell.execution_count for cell in code_cells(notebook)]
+        if all(counts):
+            return notebook
+        if not any(counts) and idle.count():  # JupyterLab drops what is run before the kernel is connected: ask again
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.locator("li[data-command='runmenu:run-all']").click()
+        page.wait_for_timeout(3_000)
         page.keyboard.press("Control+s")
         page.wait_for_timeout(500)
-        notebook = nbformat.read(workbook / name, as_version=4)
-        if all(cell.execution_count for cell in code_cells(notebook)):
-            return notebook
     page.screenshot(path=PICTURES / "unfinished.png")
     raise AssertionError(f"{name} has not run to its end; build/screenshots/unfinished.png shows where it stands")
 

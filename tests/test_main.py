@@ -26,10 +26,18 @@ def test_alone_it_explains_every_job():
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is absent")
 def test_a_bare_make_explains_the_same():
-    told = subprocess.run(["make", "--no-print-directory", f"PYTHON={sys.executable}"], cwd=install.ROOT, capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        ["make", "--no-print-directory", f"PYTHON={sys.executable}"],
+        cwd=install.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert told.stdout == helpers().stdout
     for job in JOBS:
-        dry = subprocess.run(["make", "--no-print-directory", "--dry-run", job], cwd=install.ROOT, capture_output=True, text=True, check=False)
+        dry = subprocess.run(
+            ["make", "--no-print-directory", "--dry-run", job], cwd=install.ROOT, capture_output=True, text=True, check=False
+        )
         assert dry.stdout.strip() == f"python3 -m helpers {job}"
 
 
