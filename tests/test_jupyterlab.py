@@ -104,18 +104,12 @@ def run_all(page, workbook, name):
 
 
 def scroll_to(page, text):
-    """JupyterLab draws only the cells near the view, so scroll from the top until the text is drawn."""
-    found, panel = page.get_by_text(text).first, page.locator(".jp-WindowedPanel-outer").first
-    panel.evaluate("panel => panel.scrollTop = 0")
-    for _ in range(80):
-        page.wait_for_timeout(150)
-        if found.count() and found.is_visible():
-            found.evaluate("element => element.scrollIntoView({block: 'start'})")
-            page.wait_for_timeout(500)
-            return found
-        panel.evaluate("panel => panel.scrollTop += 300")
-    page.screenshot(path=PICTURES / "not_found.png")
-    raise AssertionError(f"{text!r} is not on the page; build/screenshots/not_found.png shows where it ended")
+    """Bring a text into view; the workbook's settings have JupyterLab draw the whole notebook, so it is there."""
+    found = page.get_by_text(text).first
+    found.wait_for(state="attached", timeout=15_000)
+    found.evaluate("element => element.scrollIntoView({block: 'start'})")
+    page.wait_for_timeout(800)
+    return found
 
 
 @pytest.mark.needs("chromium")
