@@ -30,7 +30,13 @@ ARROWS = [  # from, to: both ends touch the boxes
 ]
 LIT = {  # notebook: the parts it adds
     "00_start_here": tuple(PARTS),
+    "11_what_is_mlops": ("pipeline", "tracking", "monitoring"),
+    "12_ml_lifecycle": ("data", "training", "service", "monitoring"),
+    "21_why_experiment_tracking": ("tracking",),
     "22a_mlflow": ("tracking", "registry"),
+    "22b_weights_and_biases": ("tracking",),
+    "22c_tensorboard": ("training", "tracking"),
+    "23_compare_and_reproduce": ("tracking", "registry"),
 }
 WIDTH, HEIGHT, BOX_WIDTH, BOX_HEIGHT = 950, 320, 150, 56
 
