@@ -245,6 +245,32 @@ def mlflow_ui(store):
     return start("MLflow UI", command, env=env)
 
 
+def tensorboard(folder):
+    """Start TensorBoard on a folder of event files.
+
+    Parameters
+    ----------
+    folder : path-like
+        The log folder; each folder in it is a run. Runs that come later are shown too.
+
+    Returns
+    -------
+    Service
+        Its own API answers below `/data`, such as `/data/runs`.
+
+    Raises
+    ------
+    ServiceError
+        There is no such folder (nothing is made then), or as in `start`.
+    """
+    folder = Path(folder).absolute()
+    if not folder.is_dir():
+        raise ServiceError(f"There is no folder {folder.name} for TensorBoard to show. Log a run first, or correct the path.")
+    # Its fast loader is a program of its own and shows single precision only.
+    options = ["--logdir", str(folder), "--host", LOOPBACK, "--port", "{port}", "--load_fast", "false", "--reload_interval", "1"]
+    return start("TensorBoard", [sys.executable, "-m", "tensorboard.main", *options], ready="/data/environment")
+
+
 def _database(store):
     """The database file of a tracking store, as an absolute path."""
     where = getattr(store, "uri", store)
