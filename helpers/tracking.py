@@ -165,9 +165,17 @@ class Run:
         failed : bool, default False
             Whether the training failed; a `with` block knows by itself.
         """
-        if self._over:
-            return
-        self._over = True
+        if not self._over:
+            self._over = True
+            self._end(failed)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.end(failed=kind is not None)
+
+    def _end(self, failed):
         self._book.append({"kind": "end", "failed": failed})
         for kind, tracker in self._open.items():
             self._try(kind, lambda tracker=tracker: tracker.close(failed))
@@ -181,12 +189,6 @@ class Run:
                 f"The journal of the run {self.name!r} cannot be written ({self._book.problem}): free the disk, then replay."
             )
         self._book.release()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        self.end(failed=kind is not None)
 
     def _try(self, kind, call):
         """Call a tracker, unless it is down; if it goes down now, say so once and go on without it."""

@@ -1,4 +1,4 @@
-"""`python -m helpers bench`: measures the batch beside what people do without one, and holds it to its promises."""
+"""`python -m helpers bench`: measures what should be fast beside what people do without it, and holds it to its promises."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from helpers.course import batch, batch_plan, install
+from tests import bench_tracking
 
 RATIO = 0.6  # the whole batch, to the same notebooks by nbconvert one after another
 RERUN = 5.0  # seconds, when nothing has changed
@@ -30,6 +31,7 @@ def main():
          together <= RATIO * in_turn),
         (f"nothing changed: {rerun:.1f} s, promised under {RERUN:.0f}", rerun < RERUN),
         (f"largest kernel: {kernel:.0f} MB ({largest}), promised under {KERNEL}", kernel < KERNEL),
+        *bench_tracking.measure(),
     ]  # fmt: skip
     for line, kept in lines:
         print(f"{'kept' if kept else 'BROKEN':>7}  {line}")

@@ -56,7 +56,7 @@ def public_functions():
                 yield pytest.param(node, id=f"{path.relative_to(ROOT).as_posix()}:{node.name}")
 
 
-@pytest.mark.parametrize("node", public_functions())
+@pytest.mark.parametrize("node", list(public_functions()))
 def test_public_docstrings_tell_what_goes_in_and_out(node):
     text = ast.get_docstring(node)
     assert text, "no docstring"

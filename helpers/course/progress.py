@@ -66,7 +66,7 @@ def show():
     from helpers.course import asking, progress_picture  # here, since a check has no need of them
 
     lessons = {
-        _heading(lesson): {question_id: question.title for question_id, question in questions.items()}
+        _heading(lesson, questions): {question_id: question.title for question_id, question in questions.items()}
         for lesson, questions in asking.catalogue().items()
     }
     return progress_picture.picture(read(), lessons)
@@ -154,12 +154,19 @@ def _file():
     return folder() / "progress.json"
 
 
-def _heading(lesson):
-    """Of "# 22a · MLflow: every run leaves a record" what stands before the colon; the bare number if there is none."""
-    for notebook in sorted((Path(__file__).resolve().parents[2] / "notebooks").glob(f"{lesson}_*.ipynb")):
-        found = re.search(r"^# ([^:\n]+)", "".join(json.loads(notebook.read_text(encoding="utf-8"))["cells"][0]["source"]))
-        if found:
-            return found[1].strip()
+def _heading(lesson, questions):
+    """Of "# 22a · MLflow: every run leaves a record" what stands before the colon; an exercise's where no lesson has this number.
+
+    The bare number if there is neither.
+    """
+    root = Path(__file__).resolve().parents[2]
+    exercises = {root / "exercises" / Path(question.notebook).relative_to("solutions") for question in questions.values()}
+    for notebook in [*sorted((root / "notebooks").glob(f"{lesson}_*.ipynb")), *sorted(exercises)]:
+        if notebook.suffix == ".ipynb" and notebook.exists():
+            cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+            found = re.search(r"^# (?:Exercise )?([^:\n]+)", "".join(cells[0]["source"]))
+            if found:
+                return found[1].strip()
     return lesson
 
 
