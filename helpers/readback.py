@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import subprocess
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -94,24 +95,33 @@ def read_mlflow(uri, run_id):
     return RunRecord(run_id, run.info.run_name, STATES[run.info.status], params, history, _artifacts([]))
 
 
-def read_wandb(folder):
+def read_wandb(folder, *, patience=0.0):
     """Read an offline run of W&B.
 
     Parameters
     ----------
     folder : path-like
         The run's folder, such as `wandb/offline-run-20261124_101500-abcd1234`.
+    patience : float, default 0
+        Seconds to wait for the end of a run: `finish` returns a moment before W&B's own process has written it.
 
     Returns
     -------
     RunRecord
-        A run whose process died is read as far as it was written.
+        A run with no end on record is "running". If its process died, up to 15 seconds are lost: W&B writes at intervals.
 
     Raises
     ------
     ReadError
         There is no such run, or its file is damaged.
     """
+    deadline = time.monotonic() + patience
+    while (record := _read_wandb(folder)).state == "running" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return record
+
+
+def _read_wandb(folder):
     run_id, name, state, params, points, files = "", "", "running", {}, [], []
     for record in _wandb_records(folder):
         kind, content = record["type"], record.get(record["type"]) or {}

@@ -17,7 +17,8 @@ from helpers import readback
 
 RUN_TAG = "run"  # in MLflow, which gives every run an id of its own
 BATCH = 1_000  # points: more are refused by MLflow
-PATIENCE = 1.0  # seconds that points wait for company on their way to MLflow
+COMPANY = 1.0  # seconds that points wait for others on their way to MLflow
+PATIENCE = 10.0  # seconds that W&B may take to write the end of a run
 
 
 class MlflowTracker:
@@ -46,7 +47,7 @@ class MlflowTracker:
         from mlflow.entities import Metric
 
         self._waiting += [Metric(metric, value, when, step) for metric, step, value, when in points]
-        if len(self._waiting) >= BATCH or time.monotonic() - self._sent > PATIENCE:
+        if len(self._waiting) >= BATCH or time.monotonic() - self._sent > COMPANY:
             self._flush()
 
     def add_file(self, path):
@@ -193,6 +194,7 @@ class WandbTracker:
         failed : bool
         """
         self._run.finish(exit_code=int(failed))
+        readback.read_wandb(Path(self._run.dir).parent, patience=PATIENCE)  # or it would be read before it is written
 
     @classmethod
     def read(cls, facts):
