@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+# Two workers share the machine's cores: scikit-learn's threads would only wait for each other, many times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything below imports it
+
 from helpers.course import install
 from tests.answers_report import pytest_runtest_logreport, pytest_terminal_summary  # noqa: F401  (pytest finds them by name)
 
