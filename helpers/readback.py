@@ -39,6 +39,8 @@ class RunRecord:
         A row for each file: `artifact`, `type`, `version` (a digest that changes when the content does), `aliases` (list of
         text), `metadata` (dict), `file` (its name in the artifact), `path` (where it lies, or ""). From `read_wandb` alone;
         else empty.
+    summary : dict of str to float
+        The number that stands for each metric at the end: that of the last step, or, in W&B, what was put there by hand.
     """
 
     run_id: str
@@ -47,6 +49,7 @@ class RunRecord:
     params: dict
     history: pd.DataFrame
     artifacts: pd.DataFrame
+    summary: dict = dataclasses.field(default_factory=dict)
 
     def curve(self, metric):
         """Give one metric as a curve.
@@ -92,7 +95,7 @@ def read_mlflow(uri, run_id):
         raise ReadError(f"MLflow gives no run {run_id!r}: {str(error).splitlines()[0]}") from error
     params = {name: _typed(text) for name, text in run.data.params.items()}
     history = _history((point.key, point.step, _unclamped(point.value)) for point in points)
-    return RunRecord(run_id, run.info.run_name, STATES[run.info.status], params, history, _artifacts([]))
+    return RunRecord(run_id, run.info.run_name, STATES[run.info.status], params, history, _artifacts([]), _last(history))
 
 
 def read_wandb(folder, *, patience=0.0):
@@ -122,7 +125,7 @@ def read_wandb(folder, *, patience=0.0):
 
 
 def _read_wandb(folder):
-    run_id, name, state, params, points, files = "", "", "running", {}, [], []
+    run_id, name, state, params, points, summary, files = "", "", "running", {}, [], {}, []
     for record in _wandb_records(folder):
         kind, content = record["type"], record.get(record["type"]) or {}
         if kind == "run":
@@ -130,13 +133,15 @@ def _read_wandb(folder):
         if kind in ("run", "config"):
             params |= content.get("config", content).get("update") or {}
         elif kind == "history":
-            points += _wandb_points(content)
+            points += [(metric, _wandb_step(content), value) for metric, value in _numbers(content["item"]).items()]
+        elif kind == "summary":
+            summary |= _numbers(content.get("update") or {})
         elif kind == "artifact":
             files += _wandb_files(content)
         elif kind == "exit":
             state = "failed" if content.get("exit_code") else "finished"
     params = {key: value for key, value in params.items() if key not in BOOKKEEPING and not key.startswith("_wandb")}
-    return RunRecord(run_id, name, state, params, _history(points), _artifacts(files))
+    return RunRecord(run_id, name, state, params, _history(points), _artifacts(files), summary)
 
 
 def read_tensorboard(folder):
@@ -172,7 +177,8 @@ def read_tensorboard(folder):
                 points.append((value.tag, event.step, tensor_util.make_ndarray(value.tensor).item()))
             elif value.tag == "_hparams_/session_start_info":
                 params |= _hyperparameters(plugin.content)
-    return RunRecord(folder.name, folder.name, "", params, _history(points), _artifacts([]))
+    history = _history(points)
+    return RunRecord(folder.name, folder.name, "", params, history, _artifacts([]), _last(history))
 
 
 def joined(records):
@@ -198,8 +204,9 @@ def joined(records):
     last = records[-1]
     params = {name: value for record in records for name, value in record.params.items()}
     history = _history(row for record in records for row in record.history.itertuples(index=False))
+    summary = {name: value for record in records for name, value in record.summary.items()}
     artifacts = _artifacts([row for record in records for row in record.artifacts.to_dict("records")])
-    return RunRecord(last.run_id, last.name, last.state, params, history, artifacts)
+    return RunRecord(last.run_id, last.name, last.state, params, history, artifacts, summary)
 
 
 def _hyperparameters(content):
@@ -226,15 +233,20 @@ def _wandb_records(folder):
     return [json.loads(line) for line in told.stdout.decode("utf-8").splitlines()]
 
 
-def _wandb_points(content):
-    item = content["item"]
-    step = item.get(STEP, content.get("step", {}).get("num", 0))
+def _wandb_step(content):
+    return content["item"].get(STEP, content.get("step", {}).get("num", 0))
+
+
+def _numbers(item):
+    """The numbers among what W&B keeps of a step or in its summary."""
     media = tuple(name.removesuffix("_type") for name in item if name.endswith("._type"))  # a table's size is no metric
-    for name, value in item.items():
-        value = WORDS.get(value, value) if isinstance(value, str) else value
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if number and name not in BOOKKEEPING and not name.startswith(media):
-            yield name, step, value
+    values = {name: WORDS.get(value, value) if isinstance(value, str) else value for name, value in item.items()}
+    return {
+        name: float(value)
+        for name, value in values.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        if name not in BOOKKEEPING and not name.startswith(("_wandb.", *media))
+    }
 
 
 def _wandb_files(content):
@@ -257,6 +269,10 @@ def _history(points):
     table = pd.DataFrame(list(points), columns=["metric", "step", "value"])
     table = table.astype({"metric": "str", "step": "int64", "value": "float64"})
     return table.sort_values(["metric", "step"], kind="stable", ignore_index=True)
+
+
+def _last(history):
+    return history.drop_duplicates("metric", keep="last").set_index("metric")["value"].to_dict()
 
 
 def _artifacts(files):

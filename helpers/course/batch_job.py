@@ -106,6 +106,7 @@ def _environment(folder, marker, threads):
         "PYTHONIOENCODING": "utf-8",
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "PASSIVE",  # a thread that waits leaves its core to the other notebooks
         "TMPDIR": temporary,
         "TEMP": temporary,
         "TMP": temporary,

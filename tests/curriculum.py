@@ -1,0 +1,97 @@
+"""The curriculum's finished sections, bullet by bullet: the lesson cells that teach each, the questions that practise it."""
+
+L11, L12, L21, L22B = "11_what_is_mlops", "12_ml_lifecycle", "21_why_experiment_tracking", "22b_weights_and_biases"
+L22C, L23 = "22c_tensorboard", "23_compare_and_reproduce"
+DEVOPS = "Applying DevOps principles (automation, versioning, monitoring) to ML workflows"
+COMPARE = "Discussion: compare traditional software pipelines with ML pipelines and identify key challenges"
+VISUALIZE = "Visualize model training loss, ROC, and parameters"
+
+CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
+    "1.1 What is MLOps?": {
+        DEVOPS: (
+            [(L11, cell) for cell in ("commit", "damage", "fingerprints", "gate", "release", "monitor")],
+            ["11.1", "11.2", "11.3"],
+        ),
+        "Collaboration across data scientists, ML engineers, and DevOps teams": (
+            [(L11, cell) for cell in ("by-mail", "contract", "served")],
+            ["11.3"],
+        ),
+        "Reproducibility, scalability, and governance as key goals": (
+            [(L11, cell) for cell in ("reproduce", "scale", "chain", "edited", "resealed")],
+            ["11.2", "11.3", "11.4"],
+        ),
+    },
+    "1.2 The ML lifecycle": {
+        "Development: data cleaning, feature engineering, model training": (
+            [(L12, cell) for cell in ("raw", "gaps", "cancelled", "clean", "feature", "feature-compare", "train")],
+            ["12.2", "12d.2"],
+        ),
+        "Validation: evaluation metrics, cross-validation, testing": (
+            [(L12, cell) for cell in ("metrics", "cv", "cv-choice", "rehearse", "tests", "swapped")],
+            ["12.1", "12d.2"],
+        ),
+        "Deployment: serving model predictions via APIs": ([(L12, cell) for cell in ("serve", "served")], ["12.4"]),
+        "Monitoring: track model performance, detect drift, trigger retraining": (
+            [(L12, cell) for cell in ("weeks", "weeks-plot", "drift", "trigger", "retrain", "stale", "standstill")],
+            ["12.3", "12d.1", "12d.3"],
+        ),
+        COMPARE: ([(L12, "two-pipelines"), (L12, "stale"), (L12, "swapped")], ["12d.1", "12d.2", "12d.3", "12d.4", "12d.5"]),
+    },
+    "2.1 Why experiment tracking?": {
+        "Keeping track of model runs, parameters, metrics, and artifacts": (
+            [(L21, cell) for cell in ("ask-the-file", "price-today", "record", "again", "curves")],
+            ["21.1", "21.2"],
+        ),
+        "Collaborating on reproducible experiments": (
+            [(L21, cell) for cell in ("colleague", "missing", "versions", "two-writers")],
+            ["21.1", "21.3"],
+        ),
+    },
+    "2.2 Tools": {
+        "MLflow: tracking experiments, saving models, parameter logging": (
+            [("22a_mlflow", cell) for cell in ("a8f9343a", "bfb35fb8", "bc4db297", "74c686e8", "8d76b0de")],
+            ["22a.1", "22a.2", "22a.3", "22a.4"],
+        ),
+        "Weights & Biases (W&B): advanced dashboards, artifact versioning": (
+            [
+                ("22b_weights_and_biases", cell)
+                for cell in ("first-run", "digests", "chain", "sweep-run", "board-table", "board-plots")
+            ],
+            ["22b.1", "22b.2", "22b.3"],
+        ),
+        "TensorBoard: visualize training loss, metrics, graphs": (
+            [
+                ("22c_tensorboard", cell)
+                for cell in ("log-training", "draw-curves", "draw-roc", "ask-pr", "log-graph", "ask-hparams")
+            ],
+            ["22c.1", "22c.2", "22c.3", "22c.4"],
+        ),
+    },
+    "2.2 Exercise": {
+        "Train a model with MLflow and W&B tracking": (
+            [("22a_mlflow", "bfb35fb8"), (L22B, "first-run")],
+            ["22.1", "22.2"],
+        ),
+        VISUALIZE: (
+            [("22a_mlflow", "dd2f5792"), (L22B, "roc"), (L22C, "draw-curves"), (L22C, "draw-roc")],
+            ["22.3", "22.4"],
+        ),
+    },
+    "2.3 Run comparisons & reproducibility": {
+        "Compare multiple experiment runs": (
+            [(L23, cell) for cell in ("grid", "table", "scatter", "parallel", "one-change", "flattery")],
+            ["23.1"],
+        ),
+        "Save run artifacts for rollback and auditing": (
+            [(L23, cell) for cell in ("behind", "promote", "service", "ask", "audit", "by-hand")],
+            ["23.3", "23.4"],
+        ),
+        "Use tags and version control with Git + ML metadata": (
+            [
+                ("23_compare_and_reproduce", cell)
+                for cell in ("repository", "facts", "record", "reproduce", "dirty", "data-changed")
+            ],
+            ["23.2"],
+        ),
+    },
+}
