@@ -8,12 +8,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import nbformat
+
 from helpers.course import batch, batch_plan, install
 from tests import bench_tracking
 
 RATIO = 0.6  # the whole batch, to the same notebooks by nbconvert one after another
 RERUN = 5.0  # seconds, when nothing has changed
 KERNEL = 1000  # MB, the peak of any kernel's process
+TREE = 1500  # MB, the peak of a kernel and all that it started
+LESSON = 60  # seconds, in the batch
+CELL = 15  # seconds, in the batch
 
 
 def main():
@@ -26,16 +31,30 @@ def main():
     rerun = timed([sys.executable, "-m", "helpers", "run"], install.ROOT)
     records = batch.read_records(install.ROOT)
     kernel, largest = max((records[name]["kernel_mb"], name) for name in names)
+    tree, heaviest = max((records[name]["peak_mb"], name) for name in names)
+    lesson, longest = max((records[name]["seconds"], name) for name in names)
+    cell, slowest = max(slowest_cell(name) for name in names)
     lines = [
         (f"batch {together:.0f} s, in turn {in_turn:.0f} s: ratio {together / in_turn:.2f}, promised at most {RATIO}",
          together <= RATIO * in_turn),
         (f"nothing changed: {rerun:.1f} s, promised under {RERUN:.0f}", rerun < RERUN),
         (f"largest kernel: {kernel:.0f} MB ({largest}), promised under {KERNEL}", kernel < KERNEL),
+        (f"largest kernel with its servers: {tree:.0f} MB ({heaviest}), promised under {TREE}", tree < TREE),
+        (f"longest notebook: {lesson:.0f} s ({longest}), promised under {LESSON}", lesson < LESSON),
+        (f"slowest cell: {cell:.1f} s ({slowest}), promised under {CELL}", cell < CELL),
         *bench_tracking.measure(),
     ]  # fmt: skip
     for line, kept in lines:
         print(f"{'kept' if kept else 'BROKEN':>7}  {line}")
     return 0 if all(kept for _, kept in lines) else 1
+
+
+def slowest_cell(name):
+    """Seconds of the slowest cell of the batch's last run, and which it is."""
+    executed = nbformat.read(batch.executed_path(install.ROOT, name), as_version=4)
+    code = [cell for cell in executed.cells if cell.cell_type == "code"]
+    seconds = [(cell.metadata.papermill.duration or 0, number) for number, cell in enumerate(code, start=1)]
+    return max(seconds)[0], f"{name}, code cell {max(seconds)[1]}"
 
 
 def one_after_another(names):
