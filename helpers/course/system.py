@@ -37,6 +37,7 @@ LIT = {  # notebook: the parts it adds
     "22b_weights_and_biases": ("tracking",),
     "22c_tensorboard": ("training", "tracking"),
     "23_compare_and_reproduce": ("tracking", "registry"),
+    "31_rest_api": ("service",),
 }
 WIDTH, HEIGHT, BOX_WIDTH, BOX_HEIGHT = 950, 320, 150, 56
 
