@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 
 from helpers.course import batch, batch_plan, install
-from tests import bench_tracking
+from tests import bench_serving, bench_tracking
 
 RATIO = 0.6  # the whole batch, to the same notebooks by nbconvert one after another
 RERUN = 5.0  # seconds, when nothing has changed
@@ -43,6 +43,7 @@ def main():
         (f"longest notebook: {lesson:.0f} s ({longest}), promised under {LESSON}", lesson < LESSON),
         (f"slowest cell: {cell:.1f} s ({slowest}), promised under {CELL}", cell < CELL),
         *bench_tracking.measure(),
+        *bench_serving.measure(),
     ]  # fmt: skip
     for line, kept in lines:
         print(f"{'kept' if kept else 'BROKEN':>7}  {line}")

@@ -18,11 +18,12 @@ LOCK = ROOT / "requirements.lock"
 VENV = ROOT / ".venv"
 STAMP = VENV / "workbook-installed"  # written last, so that a broken-off installation is begun again
 
-# The programs that are no Python packages: command, Debian's package, what it is for.
+# The programs that are no Python packages. Command: package (Debian's; npm's where there is an @), what it is for.
 SYSTEM_PARTS = {
     "chromium": ("chromium", "opens the notebooks and apps in a real browser"),
     "prometheus": ("prometheus", "collects the service's metrics"),
     "prometheus-alertmanager": ("prometheus-alertmanager", "sends the alerts"),
+    "newman": ("newman@6.2.2", "runs Postman collections"),
 }
 
 
@@ -127,7 +128,7 @@ def absent_system_parts(names=None):
 
 
 def install_system_parts():
-    """Install the absent system parts where that is allowed (root and apt); else say how.
+    """Install the absent system parts where that is allowed (root, and apt or npm); else say how.
 
     Returns
     -------
@@ -135,14 +136,9 @@ def install_system_parts():
         The commands that are still absent.
     """
     absent = absent_system_parts()
-    may = shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0
-    if absent and may:
-        print(f"Installing {', '.join(absent)} by apt-get.", flush=True)
-        quiet = {"DEBIAN_FRONTEND": "noninteractive", **os.environ}
-        subprocess.run(["apt-get", "update", "-qq"], env=quiet, stdout=subprocess.DEVNULL, check=False)
-        packages = [SYSTEM_PARTS[name][0] for name in absent]
-        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-        subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        _install_by_apt([name for name in absent if not _by_npm(name)])
+        _install_by_npm([name for name in absent if _by_npm(name)])
         absent = absent_system_parts()
     for name in absent:
         print(f"Absent: {name}, which {SYSTEM_PARTS[name][1]}. Install it by: {install_command(name)}", flush=True)
@@ -163,11 +159,36 @@ def install_command(name):
         For a person to type.
     """
     package = SYSTEM_PARTS[name][0]
+    if _by_npm(name):
+        return f"npm install --global {package}" + ("" if shutil.which("npm") else "   (npm comes with Node.js, from nodejs.org)")
     if sys.platform == "darwin":
         return f"brew install {package.removeprefix('prometheus-')}"
     if sys.platform == "win32":
         return f"winget install {package.removeprefix('prometheus-')}"
     return f"sudo apt-get install {package}"
+
+
+def _by_npm(name):
+    return "@" in SYSTEM_PARTS[name][0]
+
+
+def _install_by_apt(names):
+    if not names or not shutil.which("apt-get"):
+        return
+    print(f"Installing {', '.join(names)} by apt-get.", flush=True)
+    quiet = {"DEBIAN_FRONTEND": "noninteractive", **os.environ}
+    subprocess.run(["apt-get", "update", "-qq"], env=quiet, stdout=subprocess.DEVNULL, check=False)
+    packages = [SYSTEM_PARTS[name][0] for name in names]
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False)
+
+
+def _install_by_npm(names):
+    npm = shutil.which("npm")
+    if names and npm:
+        print(f"Installing {', '.join(names)} by npm.", flush=True)
+        packages = [SYSTEM_PARTS[name][0] for name in names]
+        subprocess.run([npm, "install", "--global", "--silent", *packages], stdout=subprocess.DEVNULL, check=False)
 
 
 def _install_lock(python):
