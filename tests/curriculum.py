@@ -1,7 +1,7 @@
 """The curriculum's finished sections, bullet by bullet: the lesson cells that teach each, the questions that practise it."""
 
 L11, L12, L21, L22B = "11_what_is_mlops", "12_ml_lifecycle", "21_why_experiment_tracking", "22b_weights_and_biases"
-L22C, L23 = "22c_tensorboard", "23_compare_and_reproduce"
+L22C, L23, L31 = "22c_tensorboard", "23_compare_and_reproduce", "31_rest_api"
 DEVOPS = "Applying DevOps principles (automation, versioning, monitoring) to ML workflows"
 COMPARE = "Discussion: compare traditional software pipelines with ML pipelines and identify key challenges"
 VISUALIZE = "Visualize model training loss, ROC, and parameters"
@@ -92,6 +92,20 @@ CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
                 for cell in ("repository", "facts", "record", "reproduce", "dirty", "data-changed")
             ],
             ["23.2"],
+        ),
+    },
+    "3.1 REST API deployments": {
+        "Serve models using FastAPI or Flask": (
+            [(L31, cell) for cell in ("loose-app", "flask-app", "measure", "strict-app", "helper-service")],
+            ["31.2"],
+        ),
+        "Create endpoints for predict(), healthcheck()": (
+            [(L31, cell) for cell in ("loose-app", "contract", "strict-app", "bad-statuses", "bad-reasons", "damage")],
+            ["31.1", "31.2"],
+        ),
+        "Testing with Postman / curl / Python requests": (
+            [(L31, cell) for cell in ("by-curl", "by-python", "collection", "run-newman", "killed")],
+            ["31.3"],
         ),
     },
 }

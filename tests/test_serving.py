@@ -158,6 +158,7 @@ BAD = {  # body, where the problem is
     "text": (lambda row: '"flight"', "body"),
     "deep": (lambda row: "[" * 100_000, "body"),
     "deep objects": (lambda row: '{"a":' * 50_000, "body"),
+    "half a character": (lambda row: json.dumps(row).replace(row["carrier"], "\\ud800"), ""),
     "no UTF-8": (lambda row: b'{"temp": "\xff"}', "body"),
     "one bad among good": (lambda row: json.dumps([row, {**row, "temp": "45"}, row]), "1.temp"),
     "too many": (lambda row: json.dumps([{}] * (flight_schema.MOST_FLIGHTS + 1)), ""),
