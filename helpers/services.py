@@ -266,7 +266,7 @@ def tensorboard(folder):
     folder = Path(folder).absolute()
     if not folder.is_dir():
         raise ServiceError(f"There is no folder {folder.name} for TensorBoard to show. Log a run first, or correct the path.")
-    # Its fast loader is a program of its own and shows single precision only.
+    # Its fast loader, a program of its own, leaves out scalars of double precision, which `helpers.tracking` writes.
     options = ["--logdir", str(folder), "--host", LOOPBACK, "--port", "{port}", "--load_fast", "false", "--reload_interval", "1"]
     return start("TensorBoard", [sys.executable, "-m", "tensorboard.main", *options], ready="/data/environment")
 
