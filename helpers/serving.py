@@ -185,18 +185,14 @@ def create_app(registry, *, poll=POLL):
 
 
 async def _watch(state, registry, poll):
-    """Take up each new champion; whatever fails, the model in use goes on."""
-    refused = None
+    """Take up each new champion; whatever fails, the model in use goes on and the new one is tried again."""
     while True:
         try:
             version = await registry.version()
-            current = state.served and state.served.version
-            if version["version"] not in (current, refused):
-                refused = version["version"]
+            if state.served is None or state.served.version != version["version"]:
                 state.served = await registry.fetch(version)
                 log.info(f"Version {state.served.version} is in use.")
-            if state.served and state.served.version == version["version"]:
-                refused, state.problem = None, ""
+            state.problem = ""
         except asyncio.CancelledError:
             raise
         except Exception as error:  # the registry is down, the file is foreign: told in /healthcheck, tried again

@@ -237,6 +237,23 @@ def test_a_service_without_a_model_lives_and_is_not_ready(rows):
         assert client.post("/predict", json=rows[0]).status_code == 503
 
 
+def test_a_fetch_that_fails_once_is_tried_again(models, rows):
+    class Flaky(Fixed):
+        fetched = 0
+
+        async def fetch(self, version):
+            self.fetched += 1
+            if self.fetched == 1:
+                raise onnx_model.ModelError("The file of version 1 is not there (500).")
+            return self.served
+
+    served = serving.Served("1", onnx_model.OnnxModel(onnx_model.convert(models["1"])))
+    with TestClient(serving.create_app(Flaky(served), poll=0.05)) as client:
+        wait_until(lambda: client.get("/healthcheck").status_code == 200)
+        assert client.get("/healthcheck").json()["problem"] == ""
+        assert client.post("/predict", json=rows[0]).json()["version"] == "1"
+
+
 # --- with a real registry, as a process of its own ------------------------------------------------------------------------
 
 
