@@ -97,7 +97,11 @@ def test(options, rest):
     """Run every test."""
     from helpers.course import batch
 
+    from helpers.course import extras
+
     install.install_system_parts()
+    for name in extras.EXTRAS:
+        extras.ensure(name)
     if not any(word.startswith("tests") for word in rest):  # tests that are named need no notebook
         batch.main(command_line().parse_args(["run"]))  # pytest goes on to tell, by name, what failed in it
     return subprocess.run([sys.executable, "-m", "pytest", *rest], cwd=install.ROOT, check=False).returncode
@@ -121,6 +125,16 @@ def exercises(options, rest):
         release.make_exercises(install.ROOT / "solutions", install.ROOT / "exercises")
         system.write_pictures(install.ROOT / "notebooks" / "pictures")
     except release.ReleaseError as error:
+        return _say(error)
+
+
+def install_extra(options, rest):
+    """Make the environment of an extra."""
+    from helpers.course import extras
+
+    try:
+        print(f"{options.extra} is in {extras.ensure(options.extra).parents[1].name}.")
+    except install.InstallError as error:
         return _say(error)
 
 
@@ -161,6 +175,13 @@ def _execute_options(job):
     job.add_argument("notebooks", nargs="+", metavar="NOTEBOOK", help="the notebooks to run and store, for maintainers")
 
 
+def _install_options(job):
+    from helpers.course import extras
+
+    told = "; ".join(f"{name}: {what}" for name, what in extras.EXTRAS.items())
+    job.add_argument("extra", choices=list(extras.EXTRAS), help=told)
+
+
 def _lock_options(job):
     job.add_argument("--upgrade", action="store_true", help="take newer versions of everything")
 
@@ -169,13 +190,14 @@ JOBS = {
     "lab": ("open JupyterLab at notebooks/00_start_here.ipynb", lab),
     "run": ("execute every lesson and solution; one table tells how each went", run),
     "test": ("run every test (arguments go on to pytest)", test),
+    "install": ("install an extra into an environment of its own", install_extra),
     "doctor": ("say what this machine can run", doctor),
     "exercises": ("for maintainers: make exercises/ anew from solutions/ and the pictures of the system", exercises),
     "lock": ("pin every version: requirements.lock and environment.yml, from pyproject.toml", lock),
     "execute": ("for maintainers: run notebooks and store their outputs in place", execute),
     "bench": ("measure the speeds that the workbook promises", bench),
 }
-OPTIONS = {"run": _run_options, "execute": _execute_options, "lock": _lock_options}
+OPTIONS = {"run": _run_options, "execute": _execute_options, "lock": _lock_options, "install": _install_options}
 PASS_ON = {"lab", "test", "bench"}
 
 

@@ -7,7 +7,7 @@ import pytest
 # Two workers share the machine's cores: scikit-learn's threads would only wait for each other, many times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything below imports it
 
-from helpers.course import install
+from helpers.course import extras, install
 from tests.answers_report import pytest_runtest_logreport, pytest_terminal_summary  # noqa: F401  (pytest finds them by name)
 
 
@@ -19,8 +19,11 @@ def own_progress(monkeypatch, tmp_path_factory):
 
 def pytest_runtest_setup(item):
     for marker in item.iter_markers("needs"):
-        for name in install.absent_system_parts(marker.args):
-            message = f"{name} is absent; install it by: {install.install_command(name)}"
+        parts = [name for name in marker.args if name not in extras.EXTRAS]
+        absent = {name: install.install_command(name) for name in install.absent_system_parts(parts)}
+        absent |= {name: f"python -m helpers install {name}" for name in set(marker.args) - set(parts) if not extras.find(name)}
+        for name, command in absent.items():
+            message = f"{name} is absent; install it by: {command}"
             if os.environ.get("CI") == "true":
                 pytest.fail(message, pytrace=False)
             pytest.skip(message)

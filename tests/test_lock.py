@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from helpers.course import install, lock
+from helpers.course import extras, install, lock
 
 
 def conda_pins(path):
@@ -69,9 +69,23 @@ def test_a_failed_lock_leaves_everything_as_it_was(monkeypatch, tmp_path, capfd)
     try:
         lock.make_lock()
     except lock.LockError as error:
-        assert "Nothing was changed" in str(error)
+        assert "requirements.lock" in str(error) and "not changed" in str(error)
     else:
         raise AssertionError("an impossible set of versions was locked")
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "pyproject.toml"}
     assert after == before
     assert isinstance(install.ROOT, Path)
+
+
+def test_each_extra_is_locked_by_itself_with_hashes_and_no_address():
+    import tomllib
+
+    project = tomllib.loads((install.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(extras.EXTRAS) == set(project["optional-dependencies"]) - {"dev"}
+    assert {path.stem for path in extras.LOCKS.glob("*.lock")} == set(extras.EXTRAS)
+    for name in extras.EXTRAS:
+        text = (extras.LOCKS / f"{name}.lock").read_text(encoding="utf-8")
+        entries = re.split(r"\n(?=\S)", text.strip())
+        assert all("==" in entry and "--hash=sha256:" in entry for entry in entries) and "://" not in text
+        asked = {re.split(r"[<>=!~ ;\[]", line)[0].lower() for line in project["optional-dependencies"][name]}
+        assert asked <= {entry.split("==")[0] for entry in entries}

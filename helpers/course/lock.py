@@ -1,9 +1,10 @@
-"""Makes `requirements.lock` and `environment.yml` from pyproject.toml."""
+"""Makes `requirements.lock`, the locks of the extras and `environment.yml` from pyproject.toml."""
 
 import subprocess
 import sys
+import tomllib
 
-from helpers.course import install
+from helpers.course import extras, install
 
 ENVIRONMENT = install.ROOT / "environment.yml"
 BINDER_ENVIRONMENT = install.ROOT / "binder" / "environment.yml"  # Binder reads only its own folder
@@ -25,43 +26,50 @@ def make_lock(*, upgrade=False):
     Raises
     ------
     LockError
-        No set of versions fits together, or the package index was not reached. All files stay as they were.
+        No set of versions fits together, or the package index was not reached. That lock stays as it was.
     """
-    # The temporary result starts as a copy of the lock: uv keeps the versions that it finds there.
-    part = install.LOCK.with_suffix(".part")
-    try:
-        if install.LOCK.exists():
-            part.write_bytes(install.LOCK.read_bytes())
-        command = [
-            sys.executable,
-            "-m",
-            "uv",
-            "pip",
-            "compile",
-            "--quiet",
-            "--universal",
-            "--generate-hashes",
-            "--no-header",
-            "--no-annotate",
-            "--no-emit-index-url",
-            "--no-emit-find-links",
-            "--fork-strategy",
-            "fewest",  # one version of numpy for everyone, so that outputs can be compared
-            "--python-version",
-            PYTHON,
-            "--extra",
-            "dev",
-            str(install.ROOT / "pyproject.toml"),
-            "--output-file",
-            str(part),
-        ]
-        if subprocess.run(command + ["--upgrade"] * upgrade, stdout=subprocess.DEVNULL, check=False).returncode:
-            raise LockError("uv found no set of versions (see above). Nothing was changed.")
-        part.replace(install.LOCK)
-    finally:
-        part.unlink(missing_ok=True)
+    project = install.ROOT / "pyproject.toml"
+    _compile(install.LOCK, [str(project), "--extra", "dev"], upgrade)
+    asked = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for name in extras.EXTRAS:
+        _compile(extras.LOCKS / f"{name}.lock", ["-"], upgrade, "\n".join(asked[name]))
     ENVIRONMENT.write_text(environment_yml(install.pins(), ["--editable ."]), encoding="utf-8", newline="\n")
     BINDER_ENVIRONMENT.write_text(environment_yml(install.pins()), encoding="utf-8", newline="\n")
+
+
+def _compile(lock, wanted, upgrade, text=None):
+    """Pin what is wanted, on the command line or as text; uv keeps the versions that it finds in the file."""
+    part = lock.with_suffix(".part")
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--generate-hashes",
+        "--no-header",
+        "--no-annotate",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        "--fork-strategy",
+        "fewest",  # one version of numpy for everyone, so that outputs can be compared
+        "--python-version",
+        PYTHON,
+        *wanted,
+        "--output-file",
+        str(part),
+        *["--upgrade"] * upgrade,
+    ]
+    try:
+        if lock.exists():
+            part.write_bytes(lock.read_bytes())
+        if subprocess.run(command, input=text, text=True, stdout=subprocess.DEVNULL, check=False).returncode:
+            raise LockError(f"uv found no set of versions for {lock.name} (see above). It was not changed.")
+        part.replace(lock)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def environment_yml(pins, more=()):

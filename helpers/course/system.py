@@ -38,6 +38,10 @@ LIT = {  # notebook: the parts it adds
     "22c_tensorboard": ("training", "tracking"),
     "23_compare_and_reproduce": ("tracking", "registry"),
     "31_rest_api": ("service",),
+    "32_interactive_apps": ("apps",),
+    "33a_cloud": ("service", "platform"),
+    "33b_on_prem": ("service", "platform"),
+    "33c_edge": ("training", "service"),
 }
 WIDTH, HEIGHT, BOX_WIDTH, BOX_HEIGHT = 950, 320, 150, 56
 
