@@ -95,9 +95,7 @@ def execute(options, rest):
 
 def test(options, rest):
     """Run every test."""
-    from helpers.course import batch
-
-    from helpers.course import extras
+    from helpers.course import batch, extras
 
     install.install_system_parts()
     for name in extras.EXTRAS:

@@ -1,9 +1,13 @@
 """What the service takes: a flight as it is known before departure, strictly checked. It agrees with `flights.schema`."""
 
-from typing import Annotated, Literal
+from typing import (
+    Annotated,
+    Literal,
+    NotRequired,  # pydantic wants this one before Python 3.12
+)
 
 import pydantic
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+from typing_extensions import TypedDict
 
 STRICT = pydantic.ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)  # "45" and true are no numbers
 MOST_FLIGHTS = 10_000  # in one request, row by row
@@ -43,8 +47,15 @@ Columns = pydantic.with_config(STRICT)(
 )
 
 ONE = pydantic.TypeAdapter(Flight)
-MANY = pydantic.TypeAdapter(Annotated[list[Flight], pydantic.Field(min_length=1, max_length=MOST_FLIGHTS)])
+MANY_FLIGHTS = Annotated[list[Flight], pydantic.Field(min_length=1, max_length=MOST_FLIGHTS)]
+MANY = pydantic.TypeAdapter(MANY_FLIGHTS)
 COLUMNS = pydantic.TypeAdapter(Columns)
+
+
+Instances = pydantic.with_config(STRICT)(  # the shape that Vertex AI sends
+    TypedDict("Instances", {"instances": MANY_FLIGHTS, "parameters": NotRequired[dict | None]})
+)
+INSTANCES = pydantic.TypeAdapter(Instances)
 
 
 class BadFlights(ValueError):
@@ -80,7 +91,7 @@ def read_flights(body):
         It is no JSON, a flight does not fit, or there is none. Up to 20 problems are named.
     """
     many = body.lstrip()[:1] == b"["
-    found = _read(MANY if many else ONE, body)
+    found = read(MANY if many else ONE, body)
     return found if many else [found]
 
 
@@ -101,7 +112,7 @@ def read_columns(body):
     BadFlights
         As in `read_flights`, or the columns are of unequal length or empty.
     """
-    columns = _read(COLUMNS, body)
+    columns = read(COLUMNS, body)
     sizes = {name: len(values) for name, values in columns.items()}
     if len(set(sizes.values())) > 1 or not all(sizes.values()):
         told = f"the columns have {min(sizes.values())} to {max(sizes.values())} values; expected equally many, and at least 1"
@@ -109,7 +120,52 @@ def read_columns(body):
     return columns
 
 
-def _read(adapter, body):
+def described(adapter):
+    """Describe a shape for an OpenAPI document.
+
+    Parameters
+    ----------
+    adapter : pydantic.TypeAdapter
+
+    Returns
+    -------
+    dict
+        A JSON schema without references: those of pydantic lead nowhere inside another document.
+    """
+    schema = adapter.json_schema()
+    defined = schema.pop("$defs", {})
+
+    def resolved(node):
+        if isinstance(node, list):
+            return [resolved(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            return resolved(defined[node["$ref"].rpartition("/")[2]])
+        return {key: resolved(each) for key, each in node.items()}
+
+    return resolved(schema)
+
+
+def read(adapter, body):
+    """Read a body of any of the shapes here.
+
+    Parameters
+    ----------
+    adapter : pydantic.TypeAdapter
+        `ONE`, `MANY`, `COLUMNS` or `INSTANCES`.
+    body : bytes
+        JSON.
+
+    Returns
+    -------
+    dict or list
+
+    Raises
+    ------
+    BadFlights
+        As in `read_flights`.
+    """
     try:
         return adapter.validate_json(body)
     except pydantic.ValidationError as error:

@@ -1,88 +1,46 @@
-"""The flight-delay service: one web app that serves the champion of an MLflow registry.
+"""The flight-delay service: one web app that serves the champion of an MLflow registry, or the model in a folder.
 
     with serving.start(registry_url) as api:
         httpx.post(api.local_url + "predict", json=flight)
 
 Run as a program it is the service itself: `python -m helpers.serving --registry http://127.0.0.1:5000 --port 8000`.
+In a cloud's container it takes port, paths and folder from what that cloud says: see `helpers.cloud`.
 """
 
 import argparse
 import asyncio
 import contextlib
-import hashlib
 import logging
+import os
 import sys
-import tempfile
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
-from helpers import flight_schema, onnx_model, services
+import fastapi
+import orjson
+import uvicorn
 
-NAME, ALIAS, FILE = "flight-delay", "champion", "model.onnx"
+from helpers import cloud, flight_records, flight_schema, onnx_model, services
+from helpers.model_source import ALIAS, NAME, Folder, Registry, Served, register, save
+
 LARGEST_BODY = 200_000_000  # bytes
 PATIENCE = 10.0  # seconds that a body may take to arrive
 POLL = 0.5  # seconds between two looks at the registry
 
+__all__ = ["Folder", "Registry", "Served", "create_app", "main", "register", "save", "start"]
 log = logging.getLogger("uvicorn.error")
 
 
-@dataclass(frozen=True)
-class Served:
-    """A model in use. A request takes it once, at its start, so that no answer mixes two versions.
-
-    Attributes
-    ----------
-    version : str
-        In the registry.
-    model : helpers.onnx_model.OnnxModel
-    """
-
-    version: str
-    model: onnx_model.OnnxModel
-
-
-def register(client, name, model, *, run_id):
-    """Put a model into the registry, as one ONNX file whose checksum is on record.
-
-    Parameters
-    ----------
-    client : mlflow.MlflowClient
-    name : str
-        The registered model; made if absent.
-    model : sklearn.pipeline.Pipeline
-        Fitted, as from `helpers.modeling.make_model`.
-    run_id : str
-        The run that made it; the file goes there.
-
-    Returns
-    -------
-    mlflow.entities.model_registry.ModelVersion
-        With the tags `sha256` and `file`.
-    """
-    import mlflow
-
-    content = onnx_model.convert(model)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / FILE
-        file.write_bytes(content)
-        client.log_artifact(run_id, str(file))
-    with contextlib.suppress(mlflow.MlflowException):  # it is there already; if it is not, the next line tells
-        client.create_registered_model(name)
-    tags = {"sha256": hashlib.sha256(content).hexdigest(), "file": FILE}
-    source = f"{client.get_run(run_id).info.artifact_uri}/{FILE}"
-    return client.create_model_version(name, source, run_id=run_id, tags=tags)
-
-
-def start(registry_url, *, name=NAME, alias=ALIAS, port=None):
+def start(source, *, name=NAME, alias=ALIAS, port=None):
     """Start the service in the background.
 
     Parameters
     ----------
-    registry_url : str
-        Of an MLflow server, such as `services.mlflow_ui(store).local_url`.
+    source : str or path-like
+        The address of an MLflow server, such as `services.mlflow_ui(store).local_url`; or a folder as from `save`.
     name : str, default "flight-delay"
+        In the registry.
     alias : str, default "champion"
+        In the registry.
     port : int, optional
         A free one by default.
 
@@ -96,101 +54,50 @@ def start(registry_url, *, name=NAME, alias=ALIAS, port=None):
     helpers.services.ServiceError
         No model could be loaded in time; its log says why.
     """
-    command = [sys.executable, "-m", "helpers.serving", "--registry", registry_url, "--name", name, "--alias", alias]
-    return services.start("Flight API", [*command, "--port", "{port}"], ready="/healthcheck", port=port, timeout=30)
+    where = ["--registry", source, "--name", name, "--alias", alias] if "://" in str(source) else ["--folder", str(source)]
+    command = [sys.executable, "-m", "helpers.serving", *where, "--port", "{port}"]
+    return services.start("Flight API", command, ready="/healthcheck", port=port, timeout=30)
 
 
-class Registry:
-    """Asks an MLflow server over HTTP which model is in use. (MLflow's own client would take 200 MB of memory.)
-
-    Parameters
-    ----------
-    url, name, alias : str
-        As for `start`.
-    """
-
-    def __init__(self, url, name=NAME, alias=ALIAS):
-        import httpx
-
-        self._client = httpx.AsyncClient(base_url=url.rstrip("/"), timeout=10, trust_env=False)
-        self._asked = {"name": name, "alias": alias}
-
-    async def version(self):
-        """Which version the alias points to.
-
-        Returns
-        -------
-        dict
-            As MLflow tells it: `version`, `run_id`, `tags` and more.
-        """
-        answer = await self._client.get("/api/2.0/mlflow/registered-models/alias", params=self._asked)
-        if answer.status_code != 200:
-            told = answer.json().get("message", "") if "json" in answer.headers.get("content-type", "") else ""
-            raise onnx_model.ModelError(f"The registry answers {answer.status_code}: {told or answer.reason_phrase}")
-        return answer.json()["model_version"]
-
-    async def fetch(self, version):
-        """Load a version, and refuse a file that is not the one on record.
-
-        Parameters
-        ----------
-        version : dict
-            As from `version`.
-
-        Returns
-        -------
-        Served
-        """
-        tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
-        if "sha256" not in tags:
-            raise onnx_model.ModelError(f"Version {version['version']} has no checksum on record: serving.register makes one.")
-        asked = {"run_uuid": version["run_id"], "path": tags.get("file", FILE)}
-        answer = await self._client.get("/get-artifact", params=asked)
-        if answer.status_code != 200:
-            raise onnx_model.ModelError(f"The file of version {version['version']} is not there ({answer.status_code}).")
-        if hashlib.sha256(answer.content).hexdigest() != tags["sha256"]:
-            raise onnx_model.ModelError(f"The file of version {version['version']} is not the one that was registered.")
-        model = await asyncio.to_thread(onnx_model.OnnxModel, answer.content)
-        return Served(version["version"], model)
-
-
-def create_app(registry, *, poll=POLL):
+def create_app(source, *, poll=POLL, environ=os.environ):
     """Make the web app.
 
     Parameters
     ----------
-    registry : Registry
-        Or anything with its two methods.
+    source : Registry or Folder
+        Or anything with their two methods.
     poll : float, default 0.5
-        Seconds between two looks at the registry.
+        Seconds between two looks at the source.
+    environ : mapping of str to str
+        Vertex AI's variables add its routes.
 
     Returns
     -------
     fastapi.FastAPI
-        `state.served` is the model in use, None at first; `state.problem` what is wrong with the newest, "" if nothing.
+        `state.served` is the model in use, None at first; `state.problem` what is wrong with the newest, "" if nothing;
+        with `state.stopping` it goes on answering, but sends new callers elsewhere.
     """
-    import fastapi
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
-        watch = asyncio.create_task(_watch(app.state, registry, poll))
+        watch = asyncio.create_task(_watch(app.state, source, poll))
         yield
         watch.cancel()
         log.info(f"{app.state.meters.begun} requests begun, {app.state.meters.finished} finished.")
 
     app = fastapi.FastAPI(title="Flight delay", version="1", lifespan=lifespan)
-    app.state.served, app.state.problem, app.state.meters = None, "not loaded yet", Meters()
-    _add_routes(app)
+    app.state.served, app.state.problem, app.state.meters, app.state.stopping = None, "not loaded yet", Meters(), False
+    _add_routes(app, *cloud.vertex_routes(environ))
     return app
 
 
-async def _watch(state, registry, poll):
+async def _watch(state, source, poll):
     """Take up each new champion; whatever fails, the model in use goes on and the new one is tried again."""
     while True:
         try:
-            version = await registry.version()
+            version = await source.version()
             if state.served is None or state.served.version != version["version"]:
-                state.served = await registry.fetch(version)
+                state.served = await source.fetch(version)
                 log.info(f"Version {state.served.version} is in use.")
             state.problem = ""
         except asyncio.CancelledError:
@@ -228,48 +135,71 @@ class Meters:
         return prometheus_client.generate_latest(self.registry)
 
 
-def _add_routes(app):
-    import orjson
-    from fastapi import Request, Response
+def _add_routes(app, vertex_health=None, vertex_predict=None):
+    described = flight_schema.described
+    rows = {"anyOf": [described(flight_schema.ONE), described(flight_schema.MANY)]}
+    by_row = flight_schema.read_flights, onnx_model.OnnxModel.encode
+    _add_predict(app, "/predict", *by_row, rows)
+    _add_predict(app, "/invocations", *by_row, rows)  # SageMaker's word for it
+    columns = described(flight_schema.COLUMNS)
+    _add_predict(app, "/predict/columns", _read_columns, onnx_model.OnnxModel.encode_columns, columns, kinds=COLUMN_KINDS)
+    if vertex_predict:
+        instances = described(flight_schema.INSTANCES)
+        _add_predict(app, vertex_predict, cloud.read_instances, onnx_model.OnnxModel.encode, instances, cloud.predictions)
+    _add_health(app, {"/healthcheck", "/ping", vertex_health} - {None})
 
+    @app.get("/metrics", response_class=fastapi.Response, responses={200: {"content": {"text/plain": {}}}})
+    async def metrics():
+        return fastapi.Response(app.state.meters.page(), media_type="text/plain; version=0.0.4")
+
+
+def _read_columns(body):
+    return (flight_records if body.startswith(flight_records.FIRST_BYTES) else flight_schema).read_columns(body)
+
+
+def _add_predict(app, path, read, encode, schema, shape=None, kinds=None):
+    state, meters = app.state, app.state.meters
+    took, done = meters.seconds.labels(path), {}
+
+    async def predict(request: fastapi.Request):
+        began, served = time.perf_counter(), state.served
+        meters.begun += 1
+        status, content = await _answer(request, served, read, encode)
+        took.observe(time.perf_counter() - began)
+        if status not in done:
+            done[status] = meters.requests.labels(path, str(status))
+        done[status].inc()
+        meters.finished += 1
+        if status == 200:
+            meters.flights.labels(served.version).inc(len(content["late"]))
+            content = shape(content) if shape else content
+        return _reply(state, status, content)
+
+    body = {"required": True, "content": {"application/json": {"schema": schema}, **(kinds or {})}}
+    app.post(path, openapi_extra={"requestBody": body}, responses=RESPONSES)(predict)
+
+
+def _add_health(app, paths):
     state = app.state
 
-    def predicting(path, read, encode, schema):
-        took, done = state.meters.seconds.labels(path), {}
-        meters = state.meters
-
-        async def predict(request: Request):
-            began, served = time.perf_counter(), state.served
-            meters.begun += 1
-            status, content = await _answer(request, served, read, encode)
-            took.observe(time.perf_counter() - began)
-            if status not in done:
-                done[status] = meters.requests.labels(path, str(status))
-            done[status].inc()
-            meters.finished += 1
-            if status == 200:
-                meters.flights.labels(served.version).inc(len(content["late"]))
-            return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json")
-
-        body = {"required": True, "content": {"application/json": {"schema": schema}}}
-        app.post(path, openapi_extra={"requestBody": body}, responses=RESPONSES)(predict)
-
-    rows = {"anyOf": [flight_schema.ONE.json_schema(), flight_schema.MANY.json_schema()]}
-    predicting("/predict", flight_schema.read_flights, onnx_model.OnnxModel.encode, rows)
-    columns = flight_schema.COLUMNS.json_schema()
-    predicting("/predict/columns", flight_schema.read_columns, onnx_model.OnnxModel.encode_columns, columns)
-
-    @app.get("/healthcheck", responses={503: {"description": "alive, and not ready: no model is in use"}})
     async def healthcheck():
-        told = {"live": True, "ready": state.served is not None, "version": state.served and state.served.version}
-        content = orjson.dumps({**told, "problem": state.problem})
-        return Response(content, 200 if state.served else 503, media_type="application/json")
+        ready = state.served is not None and not state.stopping
+        told = {"live": True, "ready": ready, "version": state.served and state.served.version}
+        problem = "stopping: go elsewhere" if state.stopping else state.problem
+        return _reply(state, 200 if ready else 503, {**told, "problem": problem})
 
-    @app.get("/metrics")
-    async def metrics():
-        return Response(state.meters.page(), media_type="text/plain; version=0.0.4")
+    told = {503: {"description": "alive, and not ready: no model is in use, or it is stopping"}}
+    for path in sorted(paths):
+        app.get(path, responses=told)(healthcheck)
 
 
+def _reply(state, status, content):
+    raw = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    closing = {"Connection": "close"} if state.stopping else None  # so that nobody writes to a line that will end
+    return fastapi.Response(raw, status, closing, "application/json")
+
+
+COLUMN_KINDS = {flight_records.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 RESPONSES = {
     200: {"description": "`version` of the model and `late`, a probability for each flight in order"},
     408: {"description": "the body did not arrive in time"},
@@ -306,25 +236,59 @@ async def _body(request):
     return b"".join(parts)
 
 
-def main(arguments=None):
+def main(arguments=None, environ=os.environ):
     """Serve until told to stop; what has begun is finished first.
 
     Parameters
     ----------
     arguments : list of str, optional
         As on the command line.
+    environ : mapping of str to str
+        Where a cloud says what it wants.
     """
-    import uvicorn
-
-    parser = argparse.ArgumentParser(prog="python -m helpers.serving", description="Serve the champion of an MLflow registry.")
-    parser.add_argument("--registry", required=True, metavar="URL", help="of an MLflow server")
+    parser = argparse.ArgumentParser(prog="python -m helpers.serving", description="Serve a model of flight delays.")
+    parser.add_argument("word", nargs="?", choices=["serve"], help="SageMaker says it; its port and folder are taken then")
+    parser.add_argument("--registry", metavar="URL", help="of an MLflow server")
+    parser.add_argument("--folder", help="with model.onnx and model.json, instead of a registry")
     parser.add_argument("--name", default=NAME, help="of the registered model")
     parser.add_argument("--alias", default=ALIAS)
-    parser.add_argument("--host", default=services.LOOPBACK)
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--host", help=f"{services.LOOPBACK} by default")
+    parser.add_argument("--port", type=int, help="8000 by default")
+    parser.add_argument("--drain", type=float, default=0, metavar="SECONDS", help="go on answering so long when told to stop")
     options = parser.parse_args(arguments)
-    app = create_app(Registry(options.registry, options.name, options.alias))
-    uvicorn.run(app, host=options.host, port=options.port, access_log=False, timeout_graceful_shutdown=30)
+    try:
+        asked = cloud.contract([options.word], environ) or cloud.Contract(services.LOOPBACK, 8000)
+        folder = options.folder or (None if options.registry else asked.folder)
+        if (folder is None) == (options.registry is None):
+            parser.error("one of --registry URL and --folder FOLDER is needed: where the model comes from")
+        source = Folder(folder) if folder else Registry(options.registry, options.name, options.alias)
+        app = create_app(source, environ=environ)
+    except cloud.CloudError as error:
+        parser.error(str(error))
+    _run(app, options.host or asked.host, options.port or asked.port, options.drain)
+
+
+def _run(app, host, port, drain):
+    config = uvicorn.Config(app, host=host, port=port, access_log=False, timeout_graceful_shutdown=30)
+
+    class Server(uvicorn.Server):
+        """Told to stop, it first sends new callers elsewhere and answers those that come all the same."""
+
+        until = float("inf")
+
+        def handle_exit(self, sig, frame):
+            if not drain or app.state.stopping:
+                return super().handle_exit(sig, frame)
+            app.state.stopping, self.until = True, time.monotonic() + drain
+
+        async def on_tick(self, counter):
+            return await super().on_tick(counter) or time.monotonic() > self.until
+
+    server = Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(3)  # its log says why: the port is taken, for one
 
 
 if __name__ == "__main__":

@@ -107,7 +107,9 @@ def make_environment(where, requirements):
 
 def _run(command, where):
     if subprocess.run(command, check=False).returncode:
-        raise install.InstallError(f"{Path(where).name} could not be made (see above). Check the connection, then run this again.")
+        raise install.InstallError(
+            f"{Path(where).name} could not be made (see above). Check the connection, then run this again."
+        )
 
 
 def _python(where):
