@@ -4,7 +4,7 @@ PYTHON ?= python3
 help:
 	@$(PYTHON) -m helpers
 
-lab run test lock exercises bench doctor:
+lab run test lock exercises bench doctor install:
 	@$(PYTHON) -m helpers $@ $(ARGS)
 
-.PHONY: help lab run test lock exercises bench doctor
+.PHONY: help lab run test lock exercises bench doctor install

@@ -118,7 +118,7 @@ def predictions(content):
     dict
         `predictions`, one for each instance; each names the version, since Vertex AI passes on nothing else.
     """
-    return {"predictions": [{"late": float(late), "version": content["version"]} for late in content["late"]]}
+    return {"predictions": [{"late": late, "version": content["version"]} for late in content["late"]]}
 
 
 def _port(name, environ, default=None):

@@ -161,7 +161,7 @@ def start(name, command, *, ready="/health", port=None, env=None, cwd=None, time
     Returns
     -------
     Service
-        A process of this server listens on its port, and `ready` has answered.
+        A process of this server listens on its port, and `ready` has answered. Asked to end, it has 2 seconds.
 
     Raises
     ------

@@ -277,7 +277,7 @@ def _run(app, host, port, drain):
         until = float("inf")
 
         def handle_exit(self, sig, frame):
-            if not drain or app.state.stopping:
+            if not drain or app.state.stopping or app.state.served is None:
                 return super().handle_exit(sig, frame)
             app.state.stopping, self.until = True, time.monotonic() + drain
 

@@ -11,7 +11,7 @@ import pytest
 
 from helpers.course import install
 
-JOBS = ["lab", "run", "test", "lock", "exercises", "bench", "doctor"]
+JOBS = ["lab", "run", "test", "lock", "exercises", "bench", "doctor", "install"]
 
 
 def helpers(*arguments, python=sys.executable):

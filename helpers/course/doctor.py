@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from helpers import flights
-from helpers.course import install, progress
+from helpers.course import extras, install, progress
 
-NEEDED_MEMORY_GB, NEEDED_DISK_GB = 1.5, 2.0
+NEEDED_MEMORY_GB, NEEDED_DISK_GB = 1.5, 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +52,7 @@ def examine():
         _writable("data cache", flights.cache_path().parent),
         _writable("progress", progress.folder()),
         *map(_system_part, install.SYSTEM_PARTS),
+        *map(_extra, extras.EXTRAS),
         _git(),
     ]
 
@@ -126,6 +127,12 @@ def _system_part(name):
     fine = not install.absent_system_parts([name])
     purpose = install.SYSTEM_PARTS[name][1]
     return Finding(name, fine, purpose if fine else f"absent: {purpose}", install.install_command(name))
+
+
+def _extra(name):
+    fine = extras.find(name) is not None
+    purpose = extras.EXTRAS[name]
+    return Finding(name, fine, purpose if fine else f"absent: {purpose}", f"python -m helpers install {name}")
 
 
 def _git():
