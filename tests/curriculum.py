@@ -2,6 +2,7 @@
 
 L11, L12, L21, L22B = "11_what_is_mlops", "12_ml_lifecycle", "21_why_experiment_tracking", "22b_weights_and_biases"
 L22C, L23, L31 = "22c_tensorboard", "23_compare_and_reproduce", "31_rest_api"
+L32, L33A, L33B, L33C = "32_interactive_apps", "33a_cloud", "33b_on_prem", "33c_edge"
 DEVOPS = "Applying DevOps principles (automation, versioning, monitoring) to ML workflows"
 COMPARE = "Discussion: compare traditional software pipelines with ML pipelines and identify key challenges"
 VISUALIZE = "Visualize model training loss, ROC, and parameters"
@@ -106,6 +107,26 @@ CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
         "Testing with Postman / curl / Python requests": (
             [(L31, cell) for cell in ("by-curl", "by-python", "collection", "run-newman", "killed")],
             ["31.3"],
+        ),
+    },
+    "3.3 Deployment targets": {
+        "Cloud: AWS (SageMaker, EC2), GCP (Vertex AI), Azure": (
+            [
+                (L33A, cell)
+                for cell in ("sagemaker", "endpoint", "userdata", "launch", "vertex", "azure", "same", "table", "inventory")
+            ],
+            ["33a.1", "33a.2", "33a.3"],
+        ),
+        "On-prem: deploy via internal infrastructure": (
+            [(L33B, cell) for cell in ("unit", "exposure", "caddyfile", "trust", "drain", "under-load", "ablation", "drill")],
+            ["33b.1", "33b.2", "33b.3"],
+        ),
+        "Edge: convert models to ONNX/TFLite for mobile/IoT devices": (
+            [
+                (L33C, cell)
+                for cell in ("trees-on-device", "quantise-onnx", "tflite-script", "on-litert", "compare", "cost-table", "gate")
+            ],
+            ["33c.1", "33c.2", "33c.3"],
         ),
     },
 }
