@@ -109,6 +109,23 @@ CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
             ["31.3"],
         ),
     },
+    "3.2 Interactive ML apps": {
+        "Use Streamlit or Gradio for quick, intuitive interfaces": (
+            [
+                (L32, cell)
+                for cell in ("small-gradio", "ask-small", "counter", "small-streamlit", "slider", "gradio", "streamlit")
+            ],
+            ["32.2", "32.3"],
+        ),
+        "Upload CSV, get predictions, view visualizations": (
+            [(L32, cell) for cell in ("broken", "by-hand", "uploads", "rows", "ask-gradio", "ask-streamlit", "plot", "drill")],
+            ["32.1", "32.2", "32.3"],
+        ),
+        "Share apps publicly via Hugging Face Spaces or Streamlit Cloud": (
+            [(L32, cell) for cell in ("share", "spaces", "pins", "guard", "public")],
+            ["32.4"],
+        ),
+    },
     "3.3 Deployment targets": {
         "Cloud: AWS (SageMaker, EC2), GCP (Vertex AI), Azure": (
             [
@@ -127,6 +144,12 @@ CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
                 for cell in ("trees-on-device", "quantise-onnx", "tflite-script", "on-litert", "compare", "cost-table", "gate")
             ],
             ["33c.1", "33c.2", "33c.3"],
+        ),
+    },
+    "3 Mini project": {
+        "Deploy a classifier using Streamlit and expose a REST API with FastAPI": (
+            [(L31, "strict-app"), (L31, "helper-service"), (L32, "small-streamlit"), (L32, "streamlit")],
+            ["30.1", "30.2", "30.3"],
         ),
     },
 }

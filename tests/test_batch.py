@@ -391,8 +391,9 @@ def test_a_family_is_found_without_its_marker():
     process.stdout.readline()
     family = batch_processes.Family(marker, without=os.getpid())
     family.sample()
-    assert len(family.members) == 2 and family.peak_mb > family.kernel_mb > 1
-    assert len(family.end()) == 2 and not family.end() and process.poll() is not None
+    found, ended = len(family.members), family.end()
+    assert found == 2 and family.peak_mb > 1 and family.kernel_mb > 1
+    assert len(ended) == 2 and not family.end() and process.poll() is not None
     process.stdout.close()
 
 

@@ -35,7 +35,7 @@ def run_job(job, stopped=None):
     Returns
     -------
     dict
-        As from `batch_kernel.execute`, and: `seconds`, `peak_mb` (resident memory of the kernel and all that it started,
+        As from `batch_kernel.execute`, and: `seconds`, `peak_mb` (memory of the kernel and all that it started,
         the highest sum seen), `kernel_mb` (the kernel's own peak), `left` (names of processes that it had left
         running; they have been ended), `executed` and `html` (bytes or None).
     """

@@ -38,7 +38,7 @@ class Family:
         total = 0
         for pid, process in list(self.members.items()):
             try:
-                total += process.memory_info().rss
+                total += _share(process)
                 if process.ppid() == self.without:  # the kernel
                     self.kernel_mb = max(self.kernel_mb, _own_peak(process) / MEGABYTE)
             except psutil.Error:
@@ -104,6 +104,14 @@ def _kill(process):
     except psutil.Error:
         return []
     return [name]
+
+
+def _share(process):
+    """Its part of the memory: what several use, as the processes of a browser do, counts once where the system can tell."""
+    try:
+        return process.memory_full_info().pss
+    except (AttributeError, psutil.AccessDenied):
+        return process.memory_info().rss
 
 
 def _own_peak(process):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from helpers.course import regions
 
-PASSED_OVER = {"__pycache__", ".ipynb_checkpoints", ".virtual_documents", "work", "build", ".DS_Store"}  # not written by hand
+PASSED_OVER = {"__pycache__", ".ipynb_checkpoints", ".virtual_documents", "work", "model", "build", ".DS_Store"}  # made by a run
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
