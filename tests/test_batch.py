@@ -200,7 +200,7 @@ def test_memory_and_time_are_measured(everything):
         assert 0 < record["seconds"] < LIMIT + batch_job.GRACE, name
         assert 20 < record["kernel_mb"] < 1500, name
     serves = everything["records"]["notebooks/18_serves.ipynb"]
-    assert serves["peak_mb"] > 0.9 * serves["kernel_mb"]
+    assert serves["peak_mb"] > 0.5 * serves["kernel_mb"]  # what they share counts once, and a peak falls between two looks
 
 
 def test_junit_is_sound(everything):
