@@ -381,6 +381,21 @@ class Page:
         except (queue.Empty, ValueError):
             return {"failed": "the page's process ended, or did not answer within a minute"}
 
+    def open(self, url=""):
+        """Open the page and look.
+
+        Parameters
+        ----------
+        url : str, default ""
+            Where it is served, for a browser.
+
+        Returns
+        -------
+        dict
+            As from `seen`.
+        """
+        return self._order({"url": url})
+
     def upload(self, name, content):
         """Upload a file and look again.
 
@@ -394,8 +409,10 @@ class Page:
         dict
             As from `seen`.
         """
+        return self._order({"name": name, "content": base64.b64encode(content).decode()})
+
+    def _order(self, order):
         try:
-            order = {"name": name, "content": base64.b64encode(content).decode()}
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
             self._process.stdin.flush()
         except OSError:
@@ -439,21 +456,21 @@ def page_of(copy, api_url, *, in_browser):
 
     Yields
     ------
-    Page or str
-        A sentence, if it did not start.
+    page : Page
+    opened : dict or str
+        What is seen; a sentence, if it did not start.
     """
     env = {"FLIGHT_API": api_url, "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false"}
+    seen_by = ("chromium", browser()) if in_browser and browser() else ("apptest", str(copy / "app.py"))
     with contextlib.ExitStack() as stack:
+        page = Page(*seen_by, folder=copy, env=env)  # a browser starts while the page's server does
+        stack.callback(page.close)
         try:
-            if in_browser and browser():
-                server = stack.enter_context(_served(copy, env))
-                page = Page("chromium", server.local_url, browser(), folder=copy, env=env)
-            else:
-                page = Page("apptest", str(copy / "app.py"), folder=copy, env=env)
-            stack.callback(page.close)
+            url = stack.enter_context(_served(copy, env)).local_url if seen_by[0] == "chromium" else ""
+            opened = page.open(url)
         except services.ServiceError as error:
-            page = short_log(str(error), copy)
-        yield page
+            opened = short_log(str(error), copy)
+        yield page, opened
 
 
 def _served(copy, env):
@@ -483,10 +500,9 @@ def visit(copy, stand_in, files, *, in_browser=False):
     found = {}
     with contextlib.ExitStack() as stack:
         stack.callback(stand_in.end)
-        page = stack.enter_context(page_of(copy, stand_in.url, in_browser=in_browser))
-        if isinstance(page, str):
-            return {"no start": page}
-        found["opened"] = page.seen()
+        page, found["opened"] = stack.enter_context(page_of(copy, stand_in.url, in_browser=in_browser))
+        if isinstance(found["opened"], str):
+            return {"no start": found["opened"]}
         if found["opened"].get("failed") or not found["opened"]["uploaders"]:
             return found
         for place, (name, content) in enumerate(files.items(), start=1):

@@ -1,10 +1,11 @@
 """A program that opens a Streamlit page and tells what a visitor sees: by Streamlit's AppTest, or in Chromium.
 
     python -P -m helpers.course.bank.look apptest app.py
-    python -P -m helpers.course.bank.look chromium http://127.0.0.1:8501/ /usr/bin/chromium
+    python -P -m helpers.course.bank.look chromium /usr/bin/chromium
 
-It reads one line of JSON an upload, {"name": …, "content": base64}, and answers each, and the opening, with a line of what is
-seen. It ends when its input does. A process of its own, because a learner's page runs in it.
+It reads a line of JSON with the page's address, {"url": …} ("" for AppTest), then one an upload, {"name": …, "content": base64},
+and answers each with a line of what is seen. It ends when its input does. A process of its own, because a learner's page runs
+in it.
 """
 
 import base64
@@ -36,7 +37,10 @@ class ByAppTest:
     def __init__(self, script):
         from streamlit.testing.v1 import AppTest
 
-        self.page = AppTest.from_file(script, default_timeout=PATIENCE).run()
+        self.page = AppTest.from_file(script, default_timeout=PATIENCE)
+
+    def open(self, url):
+        self.page.run()
 
     def upload(self, name, content):
         pressed = self._give((name, content, "text/csv"))
@@ -86,17 +90,16 @@ def _text(element):
 class InChromium:
     """The page as it is served, in a browser; each upload is another visitor's."""
 
-    def __init__(self, url, program):
+    def __init__(self, program):
         from playwright.sync_api import sync_playwright
 
-        self.url = url
         self.browser = sync_playwright().start().chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         self.page = self.browser.new_page(viewport={"width": 1600, "height": 1200})
         self.page.set_default_timeout(PATIENCE * 1000)
-        self._open()
 
-    def _open(self):
-        self.page.goto(self.url)
+    def open(self, url):
+        self.url, self.untouched = url, True
+        self.page.goto(url)
         self._settle(0)
 
     def _settle(self, parts, seconds=PATIENCE):
@@ -107,7 +110,9 @@ class InChromium:
             self.page.wait_for_function(SETTLED, arg=parts, polling=50, timeout=seconds * 1000)
 
     def upload(self, name, content):
-        self._open()
+        if not self.untouched:
+            self.open(self.url)
+        self.untouched = False
         parts, buttons = self.page.locator(PARTS).count(), self.page.locator(BUTTON).count()
         file = {"name": name, "mimeType": "text/csv", "buffer": content}
         self.page.set_input_files("input[type=file] >> nth=0", file)
@@ -146,8 +151,10 @@ def main():
         try:
             if page is None:
                 page = (ByAppTest if kind == "apptest" else InChromium)(*place)
+            order = json.loads(next(todo))
+            if "url" in order:
+                page.open(order["url"])
             else:
-                order = json.loads(next(todo))
                 page.upload(order["name"], base64.b64decode(order["content"]))
             told = page.seen()
         except StopIteration:
