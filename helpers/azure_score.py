@@ -4,7 +4,6 @@
 Source: "How to deploy a model with an online endpoint" and "Azure ML inference HTTP server" in Microsoft's documentation.
 """
 
-import asyncio
 import os
 
 import orjson
@@ -25,8 +24,7 @@ def init():
         There is no model, or it is not the one on record: the server does not start.
     """
     global served
-    source = model_source.Folder(os.environ["AZUREML_MODEL_DIR"])
-    served = asyncio.run(_load(source))
+    served = model_source.load(os.environ["AZUREML_MODEL_DIR"])
 
 
 @rawhttp  # the body as bytes and the status as we choose it; without, each refusal would be a 500
@@ -48,10 +46,6 @@ def run(request):
     except flight_schema.BadFlights as error:
         return _reply(422, {"problems": error.problems})
     return _reply(200, {"version": served.version, "late": served.model.probability_late(matrix)})
-
-
-async def _load(source):
-    return await source.fetch(await source.version())
 
 
 def _reply(status, content):

@@ -37,8 +37,8 @@ def register(client, name, model, *, run_id):
     client : mlflow.MlflowClient
     name : str
         The registered model; made if absent.
-    model : sklearn.pipeline.Pipeline
-        Fitted, as from `helpers.modeling.make_model`.
+    model : sklearn.pipeline.Pipeline or bytes
+        Fitted, as from `helpers.modeling.make_model`; or already as from `helpers.onnx_model.convert`.
     run_id : str
         The run that made it; the file goes there.
 
@@ -49,7 +49,7 @@ def register(client, name, model, *, run_id):
     """
     import mlflow
 
-    content = onnx_model.convert(model)
+    content = model if isinstance(model, bytes) else onnx_model.convert(model)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / FILE
         file.write_bytes(content)
@@ -137,11 +137,32 @@ class Registry:
         answer = await self._client.get("/get-artifact", params=asked)
         if answer.status_code != 200:
             raise onnx_model.ModelError(f"The file of version {version['version']} is not there ({answer.status_code}).")
-        return await _open(answer.content, version["version"], tags["sha256"])
+        return await asyncio.to_thread(_open, answer.content, version["version"], tags["sha256"])
+
+
+def load(folder):
+    """Load the model in a folder, and refuse a file that is not the one on record.
+
+    Parameters
+    ----------
+    folder : path-like
+        As from `save`.
+
+    Returns
+    -------
+    Served
+
+    Raises
+    ------
+    helpers.onnx_model.ModelError
+        A file is absent, damaged or foreign.
+    """
+    version, sha256 = _note(Path(folder))
+    return _open(_content(Path(folder)), version, sha256)
 
 
 class Folder:
-    """A folder as from `save`.
+    """A folder as from `save`, for a service that takes up what is put there.
 
     Parameters
     ----------
@@ -159,13 +180,8 @@ class Folder:
         dict
             `version` and `sha256`.
         """
-        try:
-            note = json.loads((self._path / NOTE).read_bytes())
-            return {"version": str(note["version"]), "sha256": note["sha256"]}
-        except FileNotFoundError:
-            raise onnx_model.ModelError(f"There is no {NOTE} in {self._path.name}: model_source.save makes one.") from None
-        except (ValueError, TypeError, KeyError):
-            raise onnx_model.ModelError(f"{NOTE} in {self._path.name} is damaged: version and sha256 are expected.") from None
+        version, sha256 = _note(self._path)
+        return {"version": version, "sha256": sha256}
 
     async def fetch(self, version):
         """Load what lies there, and refuse a file that is not the one on record.
@@ -179,14 +195,28 @@ class Folder:
         -------
         Served
         """
-        try:
-            content = (self._path / FILE).read_bytes()
-        except FileNotFoundError:
-            raise onnx_model.ModelError(f"There is no {FILE} in {self._path.name}.") from None
-        return await _open(content, version["version"], version["sha256"])
+        return await asyncio.to_thread(_open, _content(self._path), version["version"], version["sha256"])
 
 
-async def _open(content, version, sha256):
+def _note(folder):
+    """Version and checksum."""
+    try:
+        note = json.loads((folder / NOTE).read_bytes())
+        return str(note["version"]), note["sha256"]
+    except FileNotFoundError:
+        raise onnx_model.ModelError(f"There is no {NOTE} in {folder.name}: model_source.save makes one.") from None
+    except (ValueError, TypeError, KeyError):
+        raise onnx_model.ModelError(f"{NOTE} in {folder.name} is damaged: version and sha256 are expected.") from None
+
+
+def _content(folder):
+    try:
+        return (folder / FILE).read_bytes()
+    except FileNotFoundError:
+        raise onnx_model.ModelError(f"There is no {FILE} in {folder.name}.") from None
+
+
+def _open(content, version, sha256):
     if hashlib.sha256(content).hexdigest() != sha256:
         raise onnx_model.ModelError(f"The file of version {version} is not the one that was registered.")
-    return Served(version, await asyncio.to_thread(onnx_model.OnnxModel, content))
+    return Served(version, onnx_model.OnnxModel(content))

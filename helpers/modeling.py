@@ -185,3 +185,39 @@ def _checked(y, probability):
     if not ((probability >= 0) & (probability <= 1)).all():
         raise ValueError("A probability is missing or not between 0 and 1.")
     return y.astype(bool), probability
+
+
+def compare_auc(y, new, old, *, n=400, seed=0):
+    """Difference of two models' AUCs on the same flights, and how it varies.
+
+    Parameters
+    ----------
+    y : array-like of bool, shape (n_flights,)
+        Both outcomes must occur.
+    new : array-like of float, shape (n_flights,)
+        Probabilities; ties count half.
+    old : array-like of float, shape (n_flights,)
+    n : int, default 400
+    seed : int, default 0
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (1 + n,)
+        New minus old: first on the flights as they are, then on flights drawn with replacement. NaN where a draw has one
+        outcome only.
+    """
+    y, rng = np.asarray(y, dtype=bool), np.random.default_rng(seed)
+    ranks = [np.unique(late, return_inverse=True)[1] for late in (new, old)]
+    found = []
+    for draw in range(n + 1):
+        weight = np.bincount(rng.integers(len(y), size=len(y)), minlength=len(y)) if draw else np.ones(len(y))
+        found.append(_weighted_auc(y, ranks[0], weight) - _weighted_auc(y, ranks[1], weight))
+    return np.array(found)
+
+
+def _weighted_auc(y, rank, weight):
+    """Share of pairs in the right order, a flight counting as often as it weighs."""
+    late = np.bincount(rank, weights=weight * y)
+    others = np.bincount(rank, weights=weight * ~y)
+    pairs = late.sum() * others.sum()
+    return float((late * (np.cumsum(others) - others / 2)).sum() / pairs) if pairs else float("nan")
