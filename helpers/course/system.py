@@ -42,6 +42,8 @@ LIT = {  # notebook: the parts it adds
     "33a_cloud": ("service", "platform"),
     "33b_on_prem": ("service", "platform"),
     "33c_edge": ("training", "service"),
+    "41_why_ci_cd": ("pipeline",),
+    "42b_dvc": ("data", "pipeline"),
 }
 WIDTH, HEIGHT, BOX_WIDTH, BOX_HEIGHT = 950, 320, 150, 56
 
