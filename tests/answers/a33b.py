@@ -41,6 +41,7 @@ def roll_by_recursion(workers, restart, ready, now, sleep, patience, place=0):
 
 
 def roll_by_counting(workers, restart, ready, now, sleep, patience):
+    """Counts its questions for seconds, though each takes a while."""
     done = ()
     for worker in workers:
         others = set(workers) - {worker}
@@ -306,8 +307,9 @@ def _work(counts, seconds, price, limit):
 
 ANSWERS = {
     "33b.1": Answers(
-        right=[roll, roll_by_recursion, roll_by_counting, roll_waits_for_the_old],
+        right=[roll, roll_by_recursion, roll_waits_for_the_old],
         wrong=[
+            Wrong(roll_by_counting, says="each question 3"),
             Wrong(variant(wait=False), "does not wait"),
             Wrong(variant(wait=False, others=False), "does not wait"),
             Wrong(variant(stop=False), "goes on after a failure"),

@@ -202,6 +202,16 @@ def agreement_with(
     return report
 
 
+def agreement_if_the_group_has_both(late, original, device, group, threshold):
+    """Asks for both outcomes in the whole group, not among the answered."""
+    report = agreement(late, original, device, group, threshold)
+    both = {name: len(set(np.asarray(late)[np.asarray(group) == name])) == 2 for name in report}
+    return {
+        name: row | {"auc_lost": 0.0 if row["auc_lost"] is None and both[name] else row["auc_lost"]}
+        for name, row in report.items()
+    }
+
+
 def agreement_nothing(late, original, device, group, threshold):
     return {}
 
@@ -350,6 +360,8 @@ ANSWERS = {
             Wrong(agreement_with(wrap=lambda report: {n: dict.fromkeys(row, "?") for n, row in report.items()})),
             Wrong(agreement_with(wrap=lambda report: {n: row | {"flights": 20} for n, row in report.items()}), says="flights"),
             Wrong(agreement_with(wrap=lambda report: {n: row | {"unanswered": 0} for n, row in report.items()})),
+            Wrong(lambda late, original, device, group, threshold: agreement(late, original, device, group, 0.25)),
+            Wrong(agreement_if_the_group_has_both, "one outcome"),
             Wrong(agreement_nothing, "other groups"),
             Wrong(agreement_in_probabilities, says="flipped"),
         ],

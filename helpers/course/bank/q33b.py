@@ -72,6 +72,7 @@ class Fleet:
 
     def ready(self, worker):
         self._count()
+        self.clock += self.scene["asking"]
         return self.ready_at[worker] is not None and self.ready_at[worker] <= self.clock
 
 
@@ -81,8 +82,9 @@ def scenes(rng):
     quick = [float(rng.integers(2, 7)) for _ in ports]
     a, b, c, d = ports
 
-    def scene(what, workers, takes, down=(), crash=(None, None)):
-        return {"what": what, "workers": workers, "takes": dict(zip(workers, takes, strict=True)), "down": down, "crash": crash}
+    def scene(what, workers, takes, down=(), crash=(None, None), asking=0.0):
+        takes = dict(zip(workers, takes, strict=True))
+        return {"what": what, "workers": workers, "takes": takes, "down": down, "crash": crash, "asking": asking}
 
     return [
         scene("all become ready", [a, b, c], quick[:3]),
@@ -90,6 +92,7 @@ def scenes(rng):
         scene(f"{a} never becomes ready", [a, b], [None, quick[1]]),
         scene("each takes 8 seconds", [a, b, c], [8.0, 8.0, 8.0]),
         scene(f"{a} takes {PATIENCE + 7} seconds", [a, b], [PATIENCE + 7.0, 3.0]),
+        scene(f"{a} takes {PATIENCE + 7} seconds and each question 3", [a, b], [PATIENCE + 7.0, 3.0], asking=3.0),
         scene(f"{c}, the last, is down from the start", [a, b, c], quick[:3], (c,)),
         scene(f"{a}, the first, is down from the start", [a, b, c], quick[:3], (a,)),
         scene(f"{a} crashes when {b} is restarted", [a, b, c, d], quick, (), (b, a)),

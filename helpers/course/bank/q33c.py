@@ -174,7 +174,8 @@ MEASURES = ("flights", "unanswered", "flipped", "auc_lost")
 
 
 def answers_of(rng):
-    """Flights of four groups: many ties, probabilities on the threshold, gaps; in snow all are late."""
+    """Flights of four groups: many ties, probabilities on the threshold, gaps; in snow all answered ones are late."""
+    threshold = float(rng.choice([0.2, 0.3, 0.35]))
     late, original, device, group = [], [], [], []
     for name in GROUPS:
         n = int(rng.integers(24, 40))
@@ -182,16 +183,18 @@ def answers_of(rng):
         first = np.clip(np.round(0.25 + 0.2 * outcome + rng.normal(0, 0.15, n), 2), 0.05, 0.95)
         second = np.clip(np.round(first + rng.normal(0, 0.12, n), 2), 0.05, 0.95)
         for where in (first, second):
-            where[rng.choice(n, 4, replace=False)] = 0.25
+            where[rng.choice(n, 4, replace=False)] = threshold
         if name != "dry":
             second[rng.choice(n, 5, replace=False)] = math.nan
             second[np.flatnonzero(first < 0.2)[:2]] = math.nan
+        if name == "snow":
+            outcome[np.flatnonzero(np.isnan(second))[0]] = False
         for column, values in zip((late, original, device), (outcome, first, second), strict=True):
             column.extend(values.tolist())
         group.extend([name] * n)
     order = rng.permutation(len(late))
     columns = [np.array(values)[order] for values in (late, original, device, group)]
-    return (*columns, 0.25)
+    return (*columns, threshold)
 
 
 def probe_agreement(answer, rng):
