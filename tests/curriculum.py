@@ -3,6 +3,7 @@
 L11, L12, L21, L22B = "11_what_is_mlops", "12_ml_lifecycle", "21_why_experiment_tracking", "22b_weights_and_biases"
 L22C, L23, L31 = "22c_tensorboard", "23_compare_and_reproduce", "31_rest_api"
 L32, L33A, L33B, L33C = "32_interactive_apps", "33a_cloud", "33b_on_prem", "33c_edge"
+L41 = "41_why_ci_cd"
 DEVOPS = "Applying DevOps principles (automation, versioning, monitoring) to ML workflows"
 COMPARE = "Discussion: compare traditional software pipelines with ML pipelines and identify key challenges"
 VISUALIZE = "Visualize model training loss, ROC, and parameters"
@@ -150,6 +151,19 @@ CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
         "Deploy a classifier using Streamlit and expose a REST API with FastAPI": (
             [(L31, "strict-app"), (L31, "helper-service"), (L32, "small-streamlit"), (L32, "streamlit")],
             ["30.1", "30.2", "30.3"],
+        ),
+    },
+    "4.1 Why CI/CD for ML?": {
+        "Automate repetitive ML tasks: training, testing, retraining": (
+            [
+                (L41, cell)
+                for cell in ("steps", "schema-test", "freshness-test", "leakage-test", "gate", "job", "trigger", "drill-with")
+            ],
+            ["41.1", "41.3"],
+        ),
+        "Ensure consistent performance across versions and environments": (
+            [(L41, cell) for cell in ("three-results", "run-three-times", "two-environments", "gate", "slices", "contract")],
+            ["41.2", "41.3"],
         ),
     },
 }
