@@ -1,25 +1,31 @@
 """The training pipeline: each step reads files and writes files, so that a hand, GitHub, DVC and Jenkins all run the same.
 
-python -m helpers.pipeline prepare --months 1 2 3 --to data/train.parquet
-python -m helpers.pipeline train --data data/train.parquet --to model --version 1
-python -m helpers.pipeline evaluate --model model --data data/test.parquet --to metrics.json
-python -m helpers.pipeline gate --model model --champion champion --data data/test.parquet --to gate.json
-python -m helpers.pipeline publish --model model --metrics metrics.json --gate gate.json --store work/store
+python -m helpers.pipeline prepare --months 1 2 --to data/train.parquet
+python -m helpers.pipeline train --data data/train.parquet --to model
+python -m helpers.pipeline evaluate --model model --data data/judge.parquet --to metrics.json
+python -m helpers.pipeline log --model model --metrics metrics.json --to version.txt
+python -m helpers.pipeline champion --to champion
+python -m helpers.pipeline gate --model model --champion champion --data data/judge.parquet --to gate.json
+python -m helpers.pipeline promote --version version.txt --gate gate.json
+python -m helpers.pipeline report --metrics metrics.json --gate gate.json --to report.md
+
+`log`, `champion` and `promote` ask the registry that `MLFLOW_TRACKING_URI` or `--store` names.
 """
 
 import argparse
 import hashlib
 import json
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from helpers import flights, mlflow_store, model_source, modeling, onnx_model
+from helpers import flights, mlflow_store, model_source, modeling, onnx_model, registry
 
-FACTS = "train.json"  # beside the model: from what and how it was trained
-EXPERIMENT = "late flights"
 MARGIN = 0.005  # AUC that a new model may lose to the one in use
 LEAST_AUC = 0.55  # of a first model, which has none to be compared with
 SMALLEST_SLICE = 300  # flights; the AUC of fewer says little
@@ -87,7 +93,7 @@ def train(data, to, *, version, n_steps=60, learning_rate=0.1, seed=0):
     settings = {"n_steps": n_steps, "learning_rate": learning_rate, "seed": seed}
     folder = model_source.save(modeling.make_model(**settings).fit(X, y), to, version)
     facts = {**settings, "flights": len(X), "data": hashlib.sha256(Path(data).read_bytes()).hexdigest()}
-    _write(folder / FACTS, facts)
+    _write(folder / registry.FACTS, facts)
     return facts
 
 
@@ -167,60 +173,29 @@ def gate(model, champion, data, *, margin=MARGIN, seed=0):
     return {"passed": passed, **{name: round(float(value), 6) for name, value in told.items()}, "reason": reason}
 
 
-def publish(model, metrics, verdict, store, *, commit="unknown"):
-    """Log the run and put the model into the registry; it becomes the champion if the gate let it through.
+def report(metrics, verdict=None):
+    """Tell people how a model did, as a page to be read beside the commit.
 
     Parameters
     ----------
-    model : path-like
-        A folder as from `train`.
     metrics : dict
-        As from `evaluate`.
-    verdict : dict
-        As from `gate`.
-    store : str or path-like
-        The address of an MLflow server, or a folder with a store (made if absent).
-    commit : str, default "unknown"
-        Of the code, as a tag.
+        As from `helpers.pipeline.evaluate`.
+    verdict : dict, optional
+        As from `helpers.pipeline.gate`; without it the page says that the gate was not reached.
 
     Returns
     -------
     str
-        The version in the registry.
-
-    Raises
-    ------
-    PipelineError
-        There is no such model.
+        Markdown: the verdict, a table of the numbers, and the slices from the weakest to the strongest.
     """
-    import mlflow
-
-    client, place = _client(store)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    experiment = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, artifact_location=place)
-    folder, facts = Path(model), _facts(model)
-    run = client.create_run(experiment, tags={"commit": commit, "gate": "passed" if verdict["passed"] else "refused"})
-    params = [mlflow.entities.Param(name, str(value)) for name, value in facts.items()]
+    told = f"**{'passed' if verdict['passed'] else 'refused'}**: {verdict['reason']}" if verdict else "not reached"
     numbers = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
-    scores = [mlflow.entities.Metric(name, float(value), run.info.start_time, 0) for name, value in numbers.items()]
-    client.log_batch(run.info.run_id, metrics=scores, params=params)
-    client.log_dict(run.info.run_id, {"metrics": metrics, "gate": verdict}, "report.json")
-    made = model_source.register(client, model_source.NAME, (folder / model_source.FILE).read_bytes(), run_id=run.info.run_id)
-    client.set_terminated(run.info.run_id)
-    if verdict["passed"]:
-        client.set_registered_model_alias(model_source.NAME, model_source.ALIAS, made.version)
-    return str(made.version)
-
-
-def _client(store):
-    import mlflow
-
-    if "://" in str(store):
-        return mlflow.MlflowClient(tracking_uri=str(store)), None
-    known = mlflow_store.Store(Path(store).resolve())
-    if not (known.folder / mlflow_store.DATABASE).exists():
-        known = mlflow_store.new_store(store)
-    return mlflow.MlflowClient(tracking_uri=known.uri), known.artifacts
+    slices = sorted(metrics.get("slices", {}).items(), key=lambda item: item[1])
+    lines = ["### The new model", "", f"Gate: {told}.", "", "| metric | value |", "|---|---|"]
+    lines += [f"| {name} | {value:{',' if isinstance(value, int) else '.4f'}} |" for name, value in numbers.items()]
+    if slices:
+        lines += ["", "| slice | AUC |", "|---|---|", *(f"| {name} | {auc:.3f} |" for name, auc in slices)]
+    return "\n".join(lines) + "\n"
 
 
 def _read(data):
@@ -247,16 +222,22 @@ def _forecasts(model, X):
     return served.model.probability_late(served.model.encode_columns(columns))
 
 
-def _facts(model):
+def _json(path, step):
     try:
-        return json.loads((Path(model) / FACTS).read_bytes())
-    except (FileNotFoundError, ValueError):
-        raise PipelineError(f"There is no {FACTS} in {Path(model).name}: `train` writes it.") from None
+        return json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise PipelineError(f"There is no {Path(path).name}: `{step}` writes it.") from None
+    except ValueError:
+        raise PipelineError(f"{Path(path).name} is damaged: `{step}` writes it anew.") from None
 
 
 def _write(path, content):
+    _write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def _write_text(path, text):
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 
 # --- as a program ---------------------------------------------------------------------------------------------------------
@@ -267,8 +248,8 @@ def _prepare(options):
 
 
 def _train(options):
-    facts = train(options.data, options.to, version=options.version, n_steps=options.steps, seed=options.seed)
-    return f"model {options.version} in {options.to}, trained on {facts['flights']:,} flights"
+    facts = train(options.data, options.to, version=options.model_version, n_steps=options.steps, seed=options.seed)
+    return f"model {options.model_version} in {options.to}, trained on {facts['flights']:,} flights"
 
 
 def _evaluate(options):
@@ -285,30 +266,63 @@ def _gate(options):
     return f"the gate lets {options.model} through: {verdict['reason']}"
 
 
-def _publish(options):
-    metrics, verdict = (json.loads(Path(path).read_bytes()) for path in (options.metrics, options.gate))
-    version = publish(options.model, metrics, verdict, options.store, commit=options.commit)
+def _log(options):
+    metrics = _json(options.metrics, "evaluate")
+    version = registry.log(options.model, metrics, _store(options), commit=options.commit or _commit())
+    _write_text(options.to, f"{version}\n")
     return f"version {version} of {model_source.NAME} is in the registry"
+
+
+def _champion(options):
+    version = registry.champion(_store(options), options.to)
+    return f"the champion is version {version}, in {options.to}" if version else "there is no champion yet"
+
+
+def _promote(options):
+    version = str(_json(options.version, "log"))
+    if not registry.promote(version, _json(options.gate, "gate"), _store(options)):
+        raise PipelineError(f"Version {version} stays what it is: the gate refused it.")
+    return f"version {version} of {model_source.NAME} is the champion"
+
+
+def _report(options):
+    verdict = _json(options.gate, "gate") if Path(options.gate).exists() else None
+    _write_text(options.to, report(_json(options.metrics, "evaluate"), verdict))
+    return f"report in {options.to}"
+
+
+def _store(options):
+    store = options.store or os.environ.get("MLFLOW_TRACKING_URI")
+    if not store:
+        raise PipelineError("Which registry? Set MLFLOW_TRACKING_URI, or give --store: an address, or a folder.")
+    return store
+
+
+def _commit():
+    """Of the code in this folder."""
+    git = shutil.which("git")
+    asked = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False) if git else None
+    return asked.stdout.strip() if asked and not asked.returncode else "unknown"
 
 
 STEPS = {  # name: (what it does, how, its options)
     "prepare": ("write the flights of some months", _prepare, ["months", "to"]),
-    "train": ("fit a model", _train, ["data", "to", "version", "steps", "seed"]),
+    "train": ("fit a model", _train, ["data", "to", "model-version", "steps", "seed"]),
     "evaluate": ("score it on flights that it has not seen", _evaluate, ["model", "data", "to"]),
-    "gate": (
-        "compare it with the one in use",
-        _gate,
-        ["model", "champion", "data", "margin", "to"],
-    ),
-    "publish": ("log the run and register the model", _publish, ["model", "metrics", "gate", "store", "commit"]),
+    "log": ("log the run, put the model into the registry", _log, ["model", "metrics", "to", "store", "commit"]),
+    "champion": ("fetch the model in use", _champion, ["to", "store"]),
+    "gate": ("compare it with the one in use", _gate, ["model", "champion", "data", "margin", "to"]),
+    "promote": ("make it the one in use, if the gate let it through", _promote, ["version", "gate", "store"]),
+    "report": ("write how it did, for people", _report, ["metrics", "gate", "to"]),
 }
 OPTIONS = {
     "months": {"type": int, "nargs": "+", "required": True, "metavar": "MONTH"},
-    "version": {"default": "1"},
+    "model-version": {"default": "1"},
     "steps": {"type": int, "default": 60},
     "seed": {"type": int, "default": 0},
     "margin": {"type": float, "default": MARGIN},
-    "commit": {"default": "unknown"},
+    "store": {},
+    "commit": {},
 }
 
 
@@ -333,9 +347,17 @@ def main(arguments=None):
         for option in options:
             step.add_argument(f"--{option}", **OPTIONS.get(option, {"required": True}))
     options = parser.parse_args(arguments)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a log is read by people: a line a step
     try:
         print(options.run(options))
-    except (PipelineError, flights.FlightDataError, mlflow_store.TrackingError, OSError, ValueError) as error:
+    except (
+        PipelineError,
+        registry.RegistryError,
+        flights.FlightDataError,
+        mlflow_store.TrackingError,
+        OSError,
+        ValueError,
+    ) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from helpers import flights, model_source, modeling, pipeline, tracking
+from helpers import flights, model_source, modeling, pipeline, registry, tracking
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_the_same_months_and_settings_give_the_same_bytes(made, tmp_path):
     pipeline.prepare([1], tmp_path / "again.parquet")
     assert (tmp_path / "again.parquet").read_bytes() == (made / "train.parquet").read_bytes()
     facts = pipeline.train(tmp_path / "again.parquet", tmp_path / "good", version="7", n_steps=40)
-    assert facts == json.loads((made / "good" / pipeline.FACTS).read_text())
+    assert facts == json.loads((made / "good" / registry.FACTS).read_text())
     assert (tmp_path / "good" / model_source.FILE).read_bytes() == (made / "good" / model_source.FILE).read_bytes()
 
 
@@ -84,8 +84,8 @@ def test_published_models_are_on_record_and_only_those_that_passed_become_champi
 
     metrics = pipeline.evaluate(made / "good", made / "test.parquet")
     passed, refused = ({"passed": each, "reason": "…"} for each in (True, False))
-    assert pipeline.publish(made / "good", metrics, passed, tmp_path / "store", commit="abc") == "1"
-    assert pipeline.publish(made / "worse", metrics, refused, tmp_path / "store") == "2"
+    assert registry.publish(made / "good", metrics, passed, tmp_path / "store", commit="abc") == "1"
+    assert registry.publish(made / "worse", metrics, refused, tmp_path / "store") == "2"
     client = mlflow.MlflowClient(tracking_uri=tracking.Store(tmp_path / "store").uri)
     assert int(client.get_model_version_by_alias(model_source.NAME, model_source.ALIAS).version) == 1
     run = client.get_run(client.get_model_version(model_source.NAME, "1").run_id)
@@ -94,21 +94,71 @@ def test_published_models_are_on_record_and_only_those_that_passed_become_champi
     assert len(client.search_runs([run.info.experiment_id])) == 2
 
 
-def test_as_a_program_each_step_says_what_it_did(made, tmp_path, capsys):
-    steps = [
-        (["train", "--data", f"{made}/train.parquet", "--to", f"{tmp_path}/model", "--steps", "40"], "trained on 2"),
-        (["evaluate", "--model", f"{tmp_path}/model", "--data", f"{made}/test.parquet", "--to", f"{tmp_path}/m.json"], "AUC 0."),
-        (["gate", "--model", f"{tmp_path}/model", "--champion", f"{tmp_path}/none", "--data", f"{made}/test.parquet",
-          "--to", f"{tmp_path}/g.json"], "lets"),
-        (["publish", "--model", f"{tmp_path}/model", "--metrics", f"{tmp_path}/m.json", "--gate", f"{tmp_path}/g.json",
-          "--store", f"{tmp_path}/store"], "version 1"),
-    ]  # fmt: skip
-    for arguments, says in steps:
-        assert pipeline.main(arguments) == 0 and says in capsys.readouterr().out
-    refused = ["gate", "--model", f"{made}/worse", "--champion", f"{made}/good", "--data", f"{made}/test.parquet",
-               "--to", f"{tmp_path}/g.json"]  # fmt: skip
-    assert pipeline.main(refused) == 1 and capsys.readouterr().err.startswith("The gate refuses")
-    assert not json.loads((tmp_path / "g.json").read_text())["passed"]
+def test_a_first_then_a_better_then_a_worse_model_by_the_program_alone(made, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.Store(tmp_path / "store").uri)
+
+    def run(*arguments):
+        code, told = pipeline.main([str(part) for part in arguments]), capsys.readouterr()
+        assert (told.out + told.err).count("\n") == 1
+        return code, told.out + told.err
+
+    def push(steps):
+        """All steps up to the first that fails."""
+        data = ["--data", made / "test.parquet"]
+        for arguments in [
+            ["train", "--data", made / "train.parquet", "--to", "model", "--steps", steps],
+            ["evaluate", "--model", "model", *data, "--to", "metrics.json"],
+            ["log", "--model", "model", "--metrics", "metrics.json", "--to", "version.txt"],
+            ["champion", "--to", "champion"],
+            ["gate", "--model", "model", "--champion", "champion", *data, "--to", "gate.json"],
+            ["promote", "--version", "version.txt", "--gate", "gate.json"],
+        ]:
+            code, told = run(*arguments)
+            if code:
+                break
+        return told
+
+    assert run("champion", "--to", "champion") == (0, "there is no champion yet\n") and not (tmp_path / "champion").exists()
+    assert push(15) == "version 1 of flight-delay is the champion\n"
+    assert push(40) == "version 2 of flight-delay is the champion\n"
+    assert push(1).startswith("The gate refuses model: AUC -0.")
+    assert json.loads((tmp_path / "champion" / "model.json").read_text())["version"] == "2"
+    assert run("promote", "--version", "version.txt", "--gate", "gate.json") == (
+        1,
+        "Version 3 stays what it is: the gate refused it.\n",
+    )
+    assert run("report", "--metrics", "metrics.json", "--gate", "gate.json", "--to", "report.md")[0] == 0
+    page = (tmp_path / "report.md").read_text()
+    assert "Gate: **refused**: AUC -0." in page and "| auc | 0." in page and "| origin JFK | 0." in page
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=tracking.Store(tmp_path / "store").uri)
+    assert [run.data.params["n_steps"] for run in client.search_runs(["1"], order_by=["start_time"])] == ["15", "40", "1"]
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_a_report_without_a_gate_says_so():
+    page = pipeline.report({"auc": 0.7, "flights": 1200})
+    assert "Gate: not reached." in page and "| flights | 1,200 |" in page and "slice" not in page
+
+
+def test_what_the_registry_cannot_do_is_one_line(made, tmp_path):
+    with pytest.raises(registry.RegistryError, match="no version 7 of flight-delay: `log` makes one"):
+        registry.promote("7", {"passed": True}, tmp_path / "store")
+    with pytest.raises(registry.RegistryError, match=r"There is no train.json in none: `train` writes it"):
+        registry.log(tmp_path / "none", {}, tmp_path / "store")
+    registry.publish(made / "good", {"auc": 0.7}, {"passed": True}, tmp_path / "store")
+    next((tmp_path / "store").rglob("model.onnx")).write_bytes((made / "worse" / "model.onnx").read_bytes())
+    with pytest.raises(registry.RegistryError, match="version 1 is not the one that was registered"):
+        registry.champion(tmp_path / "store", tmp_path / "champion")
+    assert not (tmp_path / "champion").exists()
+
+
+def test_the_commit_is_that_of_the_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert pipeline._commit() == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -118,12 +168,16 @@ def test_as_a_program_each_step_says_what_it_did(made, tmp_path, capsys):
         (["train", "--data", "torn.parquet", "--to", "x"], "torn.parquet is no parquet file that can be read"),
         (["train", "--data", "other.parquet", "--to", "x"], "other.parquet lacks departure_minute"),
         (["evaluate", "--model", "nope", "--data", "good.parquet", "--to", "x"], "There is no model.json in nope"),
+        (["log", "--model", "x", "--metrics", "nope.json", "--to", "x"], "There is no nope.json: `evaluate` writes it."),
+        (["log", "--model", "x", "--metrics", "torn.parquet", "--to", "x"], "torn.parquet is damaged"),
+        (["champion", "--to", "x"], "Which registry? Set MLFLOW_TRACKING_URI"),
         (["prepare", "--months", "13", "--to", "x"], "13"),
         (["train", "--data", "good.parquet", "--to", "x", "--steps", "0"], "n_steps is 0"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(arguments, says, made, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "torn.parquet").write_bytes((made / "train.parquet").read_bytes()[:1000])
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "other.parquet")
     (tmp_path / "good.parquet").write_bytes((made / "test.parquet").read_bytes())
