@@ -137,8 +137,10 @@ def install_system_parts():
     """
     absent = absent_system_parts()
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        _install_by_apt([name for name in absent if not _by_npm(name)])
-        _install_by_npm([name for name in absent if _by_npm(name)])
+        by_npm = [SYSTEM_PARTS[name][0] for name in absent if _by_npm(name)]
+        by_apt = [SYSTEM_PARTS[name][0] for name in absent if not _by_npm(name)]
+        _install_by_apt([*by_apt, "npm"] if by_npm and not shutil.which("npm") else by_apt)
+        _install_by_npm(by_npm)
         absent = absent_system_parts()
     for name in absent:
         print(f"Absent: {name}, which {SYSTEM_PARTS[name][1]}. Install it by: {install_command(name)}", flush=True)
@@ -172,22 +174,20 @@ def _by_npm(name):
     return "@" in SYSTEM_PARTS[name][0]
 
 
-def _install_by_apt(names):
-    if not names or not shutil.which("apt-get"):
+def _install_by_apt(packages):
+    if not packages or not shutil.which("apt-get"):
         return
-    print(f"Installing {', '.join(names)} by apt-get.", flush=True)
+    print(f"Installing {', '.join(packages)} by apt-get.", flush=True)
     quiet = {"DEBIAN_FRONTEND": "noninteractive", **os.environ}
     subprocess.run(["apt-get", "update", "-qq"], env=quiet, stdout=subprocess.DEVNULL, check=False)
-    packages = [SYSTEM_PARTS[name][0] for name in names]
     command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
     subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False)
 
 
-def _install_by_npm(names):
+def _install_by_npm(packages):
     npm = shutil.which("npm")
-    if names and npm:
-        print(f"Installing {', '.join(names)} by npm.", flush=True)
-        packages = [SYSTEM_PARTS[name][0] for name in names]
+    if packages and npm:
+        print(f"Installing {', '.join(packages)} by npm.", flush=True)
         subprocess.run([npm, "install", "--global", "--silent", *packages], stdout=subprocess.DEVNULL, check=False)
 
 
