@@ -135,10 +135,13 @@ def publish(model, metrics, verdict, store, *, commit="unknown"):
 
     Parameters
     ----------
-    model, metrics, store, commit
-        As in `log`.
+    model : path-like
+        As in `log`, and so the next one, `store` and `commit`.
+    metrics : dict
     verdict : dict
         As in `promote`.
+    store : str or path-like
+    commit : str, default "unknown"
 
     Returns
     -------
