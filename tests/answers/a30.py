@@ -165,9 +165,20 @@ TEXTS = "carrier origin dest weekday".split()
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+def number(name, text):
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise ValueError(f"in the column {name} stands {text}") from None
+
+
+def told(problem):
+    return problem if isinstance(problem, str) else f"{problem['where']}: {problem['problem']}"
+
+
 def flights_of(content):
     for row in csv.DictReader(io.StringIO(content.decode("utf-8"))):
-        numbers = {name: float(row[name]) if row[name] else None for name in NUMBERS}
+        numbers = {name: number(name, row[name]) for name in NUMBERS}
         yield numbers | {name: row[name] for name in TEXTS}
 
 
@@ -186,7 +197,7 @@ if upload:
     except (KeyError, ValueError) as error:
         st.warning(f"This is no CSV of flights: {error}")
     except urllib.error.HTTPError as error:
-        st.error(f"The API refuses with {error.code}: {error.read().decode()}")
+        st.error(f"The API refuses with {error.code}: {'; '.join(map(told, json.load(error)['problems']))}")
     except OSError:
         st.error("Nobody answers at the API's address.")
     else:
@@ -223,6 +234,11 @@ if pressed and files:
         st.table(checked.good.assign(late=reply.json()["late"]).style.format({"late": "{:.3f}"}))
 """
 ASKED = "answer = ask(rows)"
+PLAIN = 'pd.read_csv(file, dtype=text, keep_default_na=False, na_values=dict.fromkeys(flights.NUMERIC, [""]))'
+PROBLEM = "Trouble(f\"A flight of the file cannot be forecast: {told['where']}: {told['problem']}\")"
+CARRIERS = """if table["carrier"].isna().any():
+        raise Trouble("The carrier of a flight is empty.")
+    absent = ["""
 SHOWN = 'round(p, 4) for p in answer["late"]'
 
 # --- 30.3: both, with a model ----------------------------------------------------------------------------------------------
@@ -294,6 +310,13 @@ ANSWERS = {
             Wrong(page("httpx.HTTPError", "httpx.TimeoutException"), "traceback"),
             Wrong(page("st.error(str(trouble))", "st.empty()"), "says nothing"),
             Wrong(page(": {told['where']}: {told['problem']}", ""), "column not named"),
+            Wrong(page(PLAIN, "pd.read_csv(file)"), "carrier is text", "NA"),
+            Wrong(page(PLAIN, PLAIN.replace("dtype=text, ", "")), "carrier is text", "99"),
+            Wrong(page(PLAIN, 'pd.read_csv(file, dtype={"carrier": str}).fillna({"carrier": "NA"})'), "NA is no gap", "temp"),
+            Wrong(page(PLAIN, "pd.read_csv(file)", "absent = [", CARRIERS), "carrier is text", "says: The carrier"),
+            Wrong(page(PROBLEM, "Trouble(reply.json()['problems'])"), "raw answer", "{'where'"),
+            Wrong(page(PROBLEM, "Trouble(f'The API said this: {reply.text}')"), "raw answer", "words"),
+            Wrong(page(PROBLEM, "Trouble([told['where'] + ' is at fault'])"), "raw answer"),
         ],
     ),
     "30.3": Answers(

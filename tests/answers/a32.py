@@ -21,7 +21,7 @@ COLUMNS = ("carrier", "distance", "temp")
 
 
 def names_of(header, mark):
-    return set(next(csv.reader([header], delimiter=mark))) & set(COLUMNS)
+    return {name.strip() for name in next(csv.reader([header], delimiter=mark))} & set(COLUMNS)
 
 
 def what_is_wrong(content):
@@ -55,16 +55,20 @@ def by_pandas(content):
         return "empty"
     best = {}
     for mark in ["\t", ";", ","]:
-        best[mark] = [c for c in pd.read_csv(io.StringIO(text), sep=mark, dtype=str, nrows=0).columns if c in COLUMNS]
+        best[mark] = [c for c in _columns(text, mark) if c in COLUMNS]
     mark = max(best, key=lambda m: (len(best[m]), m == ","))
     if mark != ",":
         return {";": "semicolons", "\t": "tabs"}[mark]
     table = pd.read_csv(io.StringIO(text), dtype=str).dropna(how="all")
-    absent = [c for c in COLUMNS if c not in table.columns]
+    absent = [c for c in COLUMNS if c not in _columns(text, ",")]
     if absent:
         return f"missing: {', '.join(absent)}"
     blank = table.apply(lambda row: not "".join(str(v) for v in row.dropna()).strip(), axis=1)
     return "no flights" if table.empty or blank.all() else "fine"
+
+
+def _columns(text, mark):
+    return pd.read_csv(io.StringIO(text), sep=mark, dtype=str, nrows=0).columns.str.strip()
 
 
 def by_steps(content):
@@ -81,7 +85,7 @@ def by_steps(content):
         need(content[:2] not in (b"\xff\xfe", b"\xfe\xff"), "UTF-16")
         need(not _undecodable(bare), "not UTF-8")
         lines = bare.decode().strip().split("\n")
-        pieces = {mark: [piece.strip('"\r') for piece in lines[0].strip().split(mark)] for mark in ",;\t"}
+        pieces = {mark: [piece.strip('" \r') for piece in _outside_quotes(lines[0], mark)] for mark in ",;\t"}
         count = {mark: sum(name in pieces[mark] for name in COLUMNS) for mark in pieces}
         need(count[";"] <= count[","], "semicolons")
         need(count["\t"] <= count[","], "tabs")
@@ -90,6 +94,10 @@ def by_steps(content):
     except Told as told:
         return str(told)
     return "fine"
+
+
+def _outside_quotes(header, mark):
+    return re.split(mark + '(?=(?:[^"]*"[^"]*")*[^"]*$)', header)
 
 
 def _undecodable(content):
@@ -101,7 +109,7 @@ def variant(
     encoding="utf-8-sig",
     head=None,
     fallback=None,
-    names=None,
+    names=lambda header, mark: [name.strip() for name in next(csv.reader([header], delimiter=mark), [])],
     inside=False,
     one=False,
     order=sorted,
@@ -131,7 +139,7 @@ def variant(
             text = content.decode(fallback)
         header, *rows = text.split("\n") if lines else text.splitlines() or [""]
         header = header.lower() if lower else header
-        pieces = {m: header.split(m) if names else next(csv.reader([header], delimiter=m), []) for m in ",;\t"}
+        pieces = {m: names(header, m) for m in ",;\t"}
         named = {m: [n for n in COLUMNS if (n in header if inside else n in pieces[m])] for m in pieces}
         if header.count(";") > header.count(",") if count else len(named[";"]) > len(named[","]):
             return "semicolons"
@@ -154,6 +162,14 @@ def missing_first(content):
 def semicolons_first(content):
     found = what_is_wrong(content)
     return "semicolons" if found == "not UTF-8" and content.split(b"\n")[0].count(b";") > 2 else found
+
+
+def after_spaces(header, mark):
+    return next(csv.reader([header], delimiter=mark, skipinitialspace=True), [])
+
+
+def between_marks(header, mark):
+    return [piece.strip(' "') for piece in header.split(mark)]
 
 
 def sentences(content):
@@ -248,7 +264,7 @@ def see_by_parts(table, ask, threshold):
     return f"{len(kept)} flights forecast, {n} called late, {len(out)} rows left out.", list(forecasts.items()), problems
 
 
-def spoilt(*, change=lambda flight: flight, before=lambda column, text: text, cells=cell, **how):
+def spoilt(*, change=lambda flight: flight, before=str, cells=cell, **how):
     """The first answer with one thing otherwise."""
 
     def answer(table, ask, threshold):
@@ -257,7 +273,7 @@ def spoilt(*, change=lambda flight: flight, before=lambda column, text: text, ce
             shown, flight = (place if how.get("places") else line), {}
             for column in COLUMNS:
                 try:
-                    flight[column] = cells(column, row[column])
+                    flight[column] = cells(column, before(row[column]))
                 except ValueError:
                     problems.append((shown, column))
                     if how.get("first"):
@@ -307,6 +323,16 @@ def strict_temp(column, text):
 
 def any_case(column, text):
     return text if column == "carrier" and len(text) == 2 else cell(column, text)
+
+
+def any_script(column, text):
+    if column == "carrier" and len(text) == 2 and text.isalnum() and text.upper() == text:
+        return text
+    return cell(column, text)
+
+
+def any_digit(column, text):
+    return text if column == "carrier" and re.fullmatch(r"[A-Z\d]{2}", text) else cell(column, text)
 
 
 # --- 32.3 ---------------------------------------------------------------------------------------------------------------
@@ -422,12 +448,119 @@ def shared_page(forecast):
         st.dataframe(late)
 
 
+ONE = {}
+
+
+def one_for_all(forecast):
+    """Keeps by the file's id, but in one place."""
+    file = st.file_uploader("CSV of flights")
+    if file is None:
+        return
+    if ONE.get("kept", (None,))[0] != file.file_id:
+        try:
+            ONE["kept"] = file.file_id, forecast(file)
+        except ValueError as error:
+            st.error(str(error))
+            return
+    draw(ONE["kept"][1])
+
+
+MANY = {}
+
+
+def one_for_each(forecast):
+    """A global, too; but each upload has its own place, and a file_id is never given twice."""
+    file = st.file_uploader("CSV of flights")
+    if file is None:
+        return
+    try:
+        if file.file_id not in MANY:
+            MANY[file.file_id] = forecast(file)
+    except ValueError as error:
+        st.error(str(error))
+    else:
+        draw(MANY[file.file_id])
+
+
+def draw(table, value=len):
+    threshold = st.slider("Called late from", 0.0, 1.0, 0.25)
+    late = table[table["late"] >= threshold].sort_values("late", ascending=False)
+    st.metric("Called late", value(late))
+    st.dataframe(late)
+
+
+def cached_by(*names):
+    """By `st.cache_data`, whose key is these attributes of the file."""
+
+    def page(forecast):
+        @st.cache_data
+        def known(key, _file):
+            return forecast(_file)
+
+        file = st.file_uploader("CSV of flights")
+        if file is None:
+            return
+        try:
+            draw(known([getattr(file, name) for name in names], file))
+        except ValueError as error:
+            st.error(str(error))
+
+    return page
+
+
+def still_there(forecast):
+    """The last result stays when its file is taken away."""
+    file = st.file_uploader("CSV of flights")
+    state = st.session_state
+    if file is not None and state.get("id") != file.file_id:
+        state.pop("table", None)
+        try:
+            state["table"] = forecast(file)
+        except ValueError as error:
+            st.error(str(error))
+            return
+        state["id"] = file.file_id
+    if "table" in state:
+        draw(state["table"])
+
+
+def known_by_name(forecast):
+    """Whoever uploads a file of a known name gets what is known of it; its own visitor may upload it anew."""
+    file = st.file_uploader("CSV of flights")
+    if file is None:
+        return
+    state, store = st.session_state, KNOWN.setdefault(forecast, {})
+    if state.get("id") != file.file_id and ("id" in state or file.name not in store):
+        try:
+            store[file.name] = forecast(file)
+        except ValueError as error:
+            st.error(str(error))
+            return
+    state["id"] = file.file_id
+    draw(store[file.name])
+
+
+KNOWN = {}
+
+
+def told_with_total(forecast):
+    file = st.file_uploader("CSV of flights")
+    kept = st.session_state.get("kept", (None,))
+    if file is not None:
+        try:
+            kept = st.session_state["kept"] = kept if kept[0] == file.file_id else (file.file_id, forecast(file))
+        except ValueError as error:
+            st.error(str(error))
+        else:
+            draw(kept[1], lambda late: f"{len(late)} of {len(kept[1])}")
+
+
 def cached_for_ever(forecast):
     file = st.file_uploader("CSV of flights")
     if file is None:
         return
     try:
-        if "table" not in st.session_state or file.getvalue() == b"broken":
+        if "table" not in st.session_state or file.getvalue() == b"wrong":
             st.session_state["table"] = forecast(file)
     except ValueError as error:
         st.error(str(error))
@@ -474,7 +607,7 @@ def preflight(folder):
     if first == "---" and "---" in lines:
         for line in lines[: lines.index("---")]:
             key, _, value = line.partition(":")
-            keys[key] = value.strip().strip('"')
+            keys[key] = value.strip().strip("\"'")
     if not all(keys.get(key) for key in KEYS):
         found.add(("front matter", "README.md"))
     if keys.get("app_file") and keys["app_file"] not in files:
@@ -525,7 +658,7 @@ def preflight_by_libraries(folder):
         content, name = path.read_text(encoding="latin-1"), path.relative_to(folder)
         checks = {
             "secret": re.search("hf_[a-z0-9]{20,}", content, re.IGNORECASE),
-            "stray": name.name in {".env", "secrets.toml"} or name.suffix == ".csv" or name.parent.name == "__pycache__",
+            "stray": name.name in {".env", "secrets.toml"} or name.suffix == ".csv" or "__pycache__" in name.parts[:-1],
             "path": name.suffix == ".py" and re.search(r"/home/|/Users/|C:\\", content),
         }
         told += [[check, name] for check, yes in checks.items() if yes]
@@ -542,7 +675,7 @@ def preflight_by_walk(folder):
     lines = found.get("README.md", b"").decode().split("\n")
     ends = [number for number, line in enumerate(lines) if line == "---"]
     block = "\n".join(lines[1 : ends[1]]) if ends[:1] == [0] and len(ends) > 1 else ""
-    keys = {key: re.search(rf"^{key}:[ \t]*\"?([^\"\n]+)", block, re.MULTILINE) for key in KEYS}
+    keys = {key: re.search(rf"^{key}:[ \t]*[\"']?([^\"'\n]+)", block, re.MULTILINE) for key in KEYS}
     values = {key: match[1].strip() for key, match in keys.items() if match}
     told = set() if len(values) == 3 else {("front matter", "README.md")}
     if "app_file" in values and values["app_file"] not in found:
@@ -562,7 +695,7 @@ def every_file(folder):
     return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
 
 
-def front_of(text, value=lambda text: text.strip().strip('"')):
+def front_of(text, value=lambda text: text.strip().strip("\"'")):
     first, *lines = text.splitlines() or [""]
     inner = lines[: lines.index("---")] if first == "---" and "---" in lines else []
     return {line.partition(":")[0]: value(line.partition(":")[2]) for line in inner}
@@ -586,6 +719,14 @@ def has_token(name, content):
 def is_stray(name):
     *folders, last = name.split("/")
     return last in (".env", "secrets.toml") or last.endswith(".csv") or "__pycache__" in folders
+
+
+def is_stray_directly(name):
+    return is_stray(name) and (not is_stray(f"{name}x") or name.split("/")[-2] == "__pycache__")
+
+
+def entry_exists(folder):
+    return [(check, name) for check, name in preflight(folder) if check != "entry" or not (folder / name).exists()]
 
 
 def names_home(name, content):
@@ -654,7 +795,7 @@ def front_by_two(text):
 
 
 def anywhere(text):
-    return dict(re.findall(r'^ *(\w+): *"?([^"\n]+)', text, re.MULTILINE))
+    return dict(re.findall(r"^ *(\w+): *[\"']?([^\"'\n]+)", text, re.MULTILINE))
 
 
 def shown(files):
@@ -721,8 +862,11 @@ ANSWERS = {
             Wrong(variant(head=200), "only the head"),
             Wrong(variant(fallback="latin-1"), "guesses the encoding"),
             Wrong(variant(encoding="latin-1"), "BOM in the name"),
-            Wrong(variant(names="split"), "quotes kept"),
-            Wrong(variant(names="split", lines="split"), "line ends"),
+            Wrong(variant(names=lambda header, mark: header.split(mark)), "quotes kept"),
+            Wrong(variant(names=lambda header, mark: header.split(mark), lines="split"), "line ends"),
+            Wrong(variant(names=lambda header, mark: next(csv.reader([header], delimiter=mark), [])), "spaces kept", "strip"),
+            Wrong(variant(names=after_spaces), "spaces kept", "either end"),
+            Wrong(variant(names=between_marks), "split inside quotes", "csv.reader"),
             Wrong(variant(count=True), "counts marks"),
             Wrong(variant(inside=True), None),
             Wrong(lambda content: "fine" if b"temperature" in content else what_is_wrong(content), "looks inside names"),
@@ -743,12 +887,14 @@ ANSWERS = {
         ],
     ),
     "32.2": Answers(
-        right=[see, see_by_columns, see_by_parts],
+        right=[see, see_by_columns, see_by_parts, spoilt(), spoilt(before=str.strip)],
         wrong=[
             Wrong(spoilt(cells=nan_cell), "NaN taken"),
             Wrong(spoilt(cells=open_cell), "bounds left out"),
             Wrong(spoilt(cells=strict_temp), "empty temp refused"),
             Wrong(spoilt(cells=any_case)),
+            Wrong(spoilt(cells=any_script), "other scripts", "A to Z"),
+            Wrong(spoilt(cells=any_digit), "other scripts", "１２"),
             Wrong(spoilt(change=lambda f: f | {"temp": math.nan if f["temp"] is None else f["temp"]}), "gap is not None"),
             Wrong(spoilt(change=lambda f: {n: str(v) for n, v in f.items()}), "text is sent"),
             Wrong(spoilt(change=lambda f: f | {"line": 1}), "more is sent"),
@@ -772,7 +918,7 @@ ANSWERS = {
         ],
     ),
     "32.3": Answers(
-        right=[page, page_by_cache, page_by_callback],
+        right=[page, page_by_cache, page_by_callback, one_for_each, cached_by("file_id")],
         wrong=[
             Wrong(untidy(forgets=True), "forecast at each move"),
             Wrong(untidy(key=lambda file: file.name), "stale"),
@@ -788,6 +934,11 @@ ANSWERS = {
             Wrong(untidy(moves=False), "fixed threshold"),
             Wrong(untidy(low=0.5), "another slider"),
             Wrong(shared_page, "shared"),
+            Wrong(one_for_all, "one place for all", "st.session_state"),
+            Wrong(known_by_name, "shared"),
+            Wrong(cached_by("name", "size"), "stale", "size"),
+            Wrong(still_there, "shows what was taken away", "taken away"),
+            Wrong(told_with_total, "metric with more", "label"),
             Wrong(only_a_title, "no uploader"),
             Wrong(misspelt, "raises", "sliderr"),
             Wrong(no_table),
@@ -808,6 +959,9 @@ ANSWERS = {
                 "lines of another form",
             ),
             Wrong(preflight_but(front=lambda text: front_of(text, str.strip)), "quotes kept"),
+            Wrong(preflight_but(front=lambda text: front_of(text, lambda v: v.strip().strip('"'))), "single quotes kept", "YAML"),
+            Wrong(entry_exists, "folder is no file", "is_file"),
+            Wrong(preflight_but(stray=is_stray_directly), "direct folder alone", "deeper"),
             Wrong(preflight_but(front=anywhere), "anywhere in the file"),
             Wrong(preflight_but(front=lambda text: front_of(text[max(text.find("---"), 0) :])), "anywhere in the file"),
             Wrong(preflight_but(entry=lambda keys: "app.py"), "another entry"),

@@ -32,6 +32,7 @@ START = 20  # seconds that the API or the page may take
 ASKING = 45  # seconds after which a slow API is asked no more
 PLACE = re.compile(r"""["'](?:/(?:home|Users|root|tmp|var|mnt|content)/|[A-Za-z]:[\\/])""")
 RUNS_CODE = re.compile(r"^\s*(?:import|from)\s+(?:pickle|cloudpickle|dill|joblib)\b", re.MULTILINE)
+ASKED = {"good": "asked", "digits": "asked of digits"}  # files whose requests are noted, and where
 BROWSER = "WORKBOOK_BROWSER"  # "none": pages are opened without one, though Chromium is there
 
 
@@ -489,13 +490,14 @@ def visit(copy, stand_in, files, *, in_browser=False):
     stand_in : StandIn
         It is gone afterwards.
     files : dict of str to bytes
-        Each uploaded once, in this order: `good`, others, `not ready` while the API is not, and `gone` when there is none.
+        Each uploaded once, in this order: `good`, others (perhaps `digits`), `not ready` while the API is not, and `gone` when
+        there is none.
     in_browser : bool, default False
 
     Returns
     -------
     dict
-        `no start`; or `opened`, what was seen after each upload, and the bodies `asked` for `good`.
+        `no start`; or `opened`, what was seen after each upload, and the bodies `asked` for `good` and `asked of digits`.
     """
     found = {}
     with contextlib.ExitStack() as stack:
@@ -509,9 +511,10 @@ def visit(copy, stand_in, files, *, in_browser=False):
             stand_in.ready = name != "not ready"
             if name == "gone":
                 stand_in.end()
+            before = len(stand_in.asked)
             found[name] = page.upload(f"flights-{place}.csv", content)
-            if name == "good":
-                found["asked"] = [body.decode("utf-8", "replace")[:20_000] for body in stand_in.asked[:20]]
+            if name in ASKED:
+                found[ASKED[name]] = [body.decode("utf-8", "replace")[:20_000] for body in stand_in.asked[before:][:20]]
     return found
 
 

@@ -120,14 +120,21 @@ def plan_page(rng):
     order = rng.permutation(list(flights.FEATURES)).tolist()
     bad = [dict(flight) for flight in others[0]]
     bad[1]["weekday"] = "Monday"
+    version = f"stand-in-{int(rng.integers(1000, 9999))}"
+    four[2]["carrier"] = "NA"
+    digits = [flight | {"carrier": carrier} for flight, carrier in zip(drawn_flights(rng, 2), ("99", "07"), strict=True)]
+    no_gap = [dict(flight) for flight in others[0]]
+    no_gap[2]["temp"] = "NA"
     files = {
         "good": as_csv(four, ["flight", *order]),
+        "digits": as_csv(digits, order),
         "bad row": as_csv(bad, order),
+        "NA": as_csv(no_gap, order),
         "no table": bytes(rng.integers(128, 256, 400, dtype=np.uint8)),
         "not ready": as_csv(others[1], order),
         "gone": as_csv(others[2], order),
     }
-    return {"flights": four, "chances": chances, "files": files, "version": f"stand-in-{int(rng.integers(1000, 9999))}"}
+    return {"flights": four, "digits": digits, "chances": chances, "files": files, "version": version}
 
 
 def as_csv(rows, columns):
@@ -401,7 +408,9 @@ def score_page(page, plan, wanted, version):
     if opened["exception"] or opened["alerts"]:
         alarm = short(opened["exception"] or opened["alerts"][0])
         first = miss(f"Before anything is uploaded your page shows {alarm}")
-    sent = wrong_sent(page.get("asked", []), plan["flights"])
+    sent = carrier_refused(page) or wrong_sent(page.get("asked", []), plan["flights"])
+    if not sent and "asked of digits" in page:
+        sent = wrong_sent(page["asked of digits"], plan["digits"])
     if trouble := (good.get("failed") or good.get("exception")):
         failed = miss(f"After a good file your page shows {short(trouble)}", "page fails")
         return [first, sent, failed, failed]
@@ -429,6 +438,18 @@ def wrong_shown(text, wanted, alerts):
     return miss(f"After a good file, {told}.", "not shown")
 
 
+CARRIERS = "NA, 99 and 07 are carriers: text. With pandas: dtype=str for the four text columns, keep_default_na=False."
+
+
+def carrier_refused(page):
+    """Where a page refuses the good files itself, on account of a carrier."""
+    for name, asked in deployed.ASKED.items():
+        said = " ".join(page.get(name, {}).get("alerts", []))
+        if not page.get(asked) and "carrier" in said.lower():
+            return miss(f"After a good file your page says: {short(said, 90)} But {CARRIERS}", "carrier is text")
+    return None
+
+
 def wrong_sent(bodies, rows):
     """Whether the page asked the API at FLIGHT_API about the flights of the file."""
     if not bodies:
@@ -439,6 +460,9 @@ def wrong_sent(bodies, rows):
         try:
             sent += flight_schema.read_flights(body.encode())
         except flight_schema.BadFlights as error:
+            came = [problem["came"] for problem in error.problems if problem["where"].endswith("carrier")]
+            if came and not came[0].startswith(("'", '"', "{")):  # a gap or a number
+                return miss(f"For a carrier of the file your page sent {came[0]}. {CARRIERS}", "carrier is text")
             return miss(f"What your page sent is no flight for the API: {short(str(error))}")
     for row in rows:
         near = min(sent, key=lambda other: sum(other[name] != row[name] for name in row))
@@ -462,19 +486,37 @@ def score_trouble(page):
     if "bad row" not in page:
         return [miss("No file can be uploaded, so nothing can be said about bad ones.")] * 4
     lines = [silent(page[name], told) for name, told in TROUBLES.items()]
-    said = " ".join(page["bad row"].get("alerts", []))
-    if not lines[0] and "weekday" not in said.lower():
-        told = f"After {TROUBLES['bad row']} your page says {short(said)!r}: it does not name the column."
-        lines[0] = miss(told, "column not named")
+    lines[0] = lines[0] or unnamed(page["bad row"], TROUBLES["bad row"], "weekday")
+    if not lines[0] and "NA" in page:
+        lines[0] = silent(page["NA"], NO_GAP, NO_GAP_KIND) or unnamed(page["NA"], NO_GAP, "temp")
     return lines
 
 
-def silent(seen, told):
+NO_GAP, NO_GAP_KIND = "a file in which one temp is NA, which is no gap (an empty cell is)", "NA is no gap"
+RAW = re.compile(r"""\{\s*["']|^\s*\[.*\]\s*$""", re.DOTALL)  # a dict somewhere, or a list as the whole
+
+
+def sentences(seen):
+    return [alert for alert in seen["alerts"] if len(alert.split()) >= 3 and not RAW.search(alert)]
+
+
+def unnamed(seen, told, column):
+    """Whether no sentence names the column."""
+    said = " ".join(sentences(seen))
+    if re.search(rf"\b{column}s?\b", said.lower()):  # "attempt" is not temp
+        return None
+    return miss(f"After {told} your page says {short(said)!r}: it does not name the column.", "column not named")
+
+
+def silent(seen, told, kind="says nothing"):
     if trouble := (seen.get("failed") or seen.get("exception")):
         return miss(f"After {told} your page shows a traceback ({short(trouble)}) where a sentence is wanted.", "traceback")
-    if not any(len(alert.split()) >= 3 for alert in seen["alerts"]):
-        return miss(f"After {told} your page says nothing by st.error or st.warning.", "says nothing")
-    return None
+    if sentences(seen):
+        return None
+    if raw := [alert for alert in seen["alerts"] if RAW.search(alert)]:
+        told = f"After {told} your page shows {short(raw[0], 80)}, which is data as it came."
+        return miss(f"{told} Take its parts and make a sentence of them, in words.", "raw answer")
+    return miss(f"After {told} your page says nothing by st.error or st.warning.", kind)
 
 
 def score_fit(found, sample):
@@ -628,7 +670,8 @@ QUESTIONS = {
         probe=probe_page,
         judge=judge_page,
         hints=(
-            "read_rows: helpers.uploads reads and checks a CSV (uploads.read, uploads.check); or pandas.read_csv, then "
+            "read_rows: helpers.uploads reads and checks a CSV (uploads.read, uploads.check); or pandas.read_csv with "
+            "dtype=str for the four text columns, keep_default_na=False and na_values=[''] for each number, then "
             "json.loads(table[list(FEATURES)].to_json(orient='records')), which writes gaps as null.",
             "ask: httpx.post(API + 'predict', json=rows, timeout=10, trust_env=False); on 200 return reply.json(), else raise an "
             "error of your own with the answer's problems. httpx.HTTPError is what comes when nobody is there.",
@@ -641,10 +684,13 @@ QUESTIONS = {
             "page fails",
             "not through the API",
             "gaps filled",
+            "carrier is text",
+            "NA is no gap",
             "wrong class",
             "not shown",
             "traceback",
             "says nothing",
+            "raw answer",
             "column not named",
         ),  # fmt: skip
     ),

@@ -8,6 +8,7 @@ import codecs
 import csv
 import re
 import textwrap
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from helpers.course.verdict import Question, not_yet, passed
 COLUMNS = ("carrier", "distance", "temp")
 CARRIERS = ("UA", "B6", "DL", "9E")
 E_UTF8 = "é".encode()
+SPACES_KEPT = {"missing: distance, temp": "spaces kept", "missing: temp": "spaces kept", "missing: distance": "spaces kept"}
 
 
 def a_row(rng):
@@ -40,6 +42,7 @@ def files(rng):
     noted = a_file(rng, french, n=400, extra="dégivrage")
     near, far = noted.replace(E_UTF8, b"\xe9"), noted.replace(E_UTF8, b"e", 390).replace(E_UTF8, b"\xe9")
     quoted = [f'"{name}"' for name in COLUMNS]
+    spaced, joined = ("carrier", " distance", "temp "), ("carrier", '"distance,temp"')
     marks, commas = (*COLUMNS, "note;a;b;c;d;e"), (*COLUMNS, "a,b,c,d,e")
     none = "missing: carrier, distance, temp"
     return [
@@ -63,6 +66,12 @@ def files(rng):
         ("a file with semicolons and a column called a,b,c,d,e", a_file(rng, commas, ";"), {none: "counts marks"}),
         ('a file with the header "carrier","distance","temp", in double quotes', a_file(rng, quoted), {none: "quotes kept"}),
         ("a file with semicolons and names in double quotes", a_file(rng, quoted, ";"), {none: "quotes kept"}),
+        ("a file with the header carrier, distance,temp and a space at its end", a_file(rng, spaced), SPACES_KEPT),
+        (
+            'a file with the header carrier,"distance,temp"',
+            a_file(rng, joined),
+            {"fine": "split inside quotes"} | _one_alone(COLUMNS[1:]),
+        ),
         ("a file with Carrier and no carrier", a_file(rng, ("Carrier", *COLUMNS[1:])), {"fine": "case ignored"}),
         ("a file with temperature and no temp", a_file(rng, (*COLUMNS[:2], "temperature")), {"fine": "looks inside names"}),
         ("a file without temp", a_file(rng, COLUMNS[:2]), {}),
@@ -96,7 +105,8 @@ def kind_of(content):
         lines = bare.decode().splitlines()
     except UnicodeDecodeError:
         return "not UTF-8"
-    named = {mark: set(next(csv.reader([lines[0]], delimiter=mark))) & set(COLUMNS) for mark in ",;\t"}
+    split = {mark: next(csv.reader([lines[0]], delimiter=mark)) for mark in ",;\t"}
+    named = {mark: {name.strip() for name in names} & set(COLUMNS) for mark, names in split.items()}
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(named[mark]) > len(named[","]):
             return word
@@ -134,6 +144,8 @@ FILE_MISCONCEPTIONS = {
     "only the head": "The whole file must be UTF-8; the first lines do not tell.",
     "counts marks": "How often a mark occurs does not tell. Split the header by each, and count the wanted names.",
     "quotes kept": "A name may stand in double quotes, which are no part of it. csv.reader takes them away.",
+    "spaces kept": "Spaces at either end of a name are no part of it: name.strip().",
+    "split inside quotes": "Between double quotes the mark is a letter like others. csv.reader knows that, str.split does not.",
     "case ignored": "To the service, Carrier is not carrier: compare exactly.",
     "looks inside names": '"temp" in the text of the header is also true of temperature. Compare whole names.',
     "stops at the first": "Name all that are missing at once, or the visitor comes back once for each.",
@@ -171,8 +183,9 @@ def tables(rng):
     for place, column, text in [(1, 1, "far"), (3, 0, "ua"), (4, 2, ""), (6, 1, "5"), (6, 2, "500"), (8, 2, "nan"), (10, 0, "")]:
         spoilt[place][1][column] = text
     edges = [[2, ["UA", "10", "-20"]], [3, ["9E", "6000", "120"]], [4, ["UA", "9.9", "120.5"]], [7, ["UAL", "6001", "-21"]]]
-    edges += [[8, ["B6", "inf", "20"]], [9, ["B6", "1e2", "-inf"]], [10, ["U ", "", "20"]], [12, ["DL", "nan", "20"]]]
+    edges += [[8, ["B6", "inf", "20"]], [9, ["B6", "1e2", "-inf"]], [10, ["U", "", "20"]], [12, ["DL", "nan", "20"]]]
     edges += [[13, ["DL", "500", "20"]]]
+    scripts = [[place, [carrier, "500", "20"]] for place, carrier in enumerate(("UA", "１２", "ÉÉ", "9Ü", "ＵＡ", "99"), start=2)]
     bad = [[3, ["", "", "warm"]], [8, ["UA", "-5", ""]]]
     at = chance({"carrier": sound[0][1][0], "distance": float(sound[0][1][1]), "temp": float(sound[0][1][2])})
     return [
@@ -180,6 +193,7 @@ def tables(rng):
         ("a table with bad rows", spoilt, 0.25, False),
         ("a table with bad rows, at another threshold", spoilt, 0.4, False),
         ("values at and beyond the bounds", edges, 0.25, False),
+        ("carriers with letters and digits of other scripts", scripts, 0.25, False),
         ("a table without a good row", bad, 0.25, False),
         ("bad rows while the service is down", spoilt, 0.25, True),
     ]
@@ -276,6 +290,8 @@ SEEN_MISCONCEPTIONS = {
     "asked for each flight": "Call ask once, with the list of all good flights: each request has its price.",
     "more is sent": "The flights hold carrier, distance and temp; what else the file has is not the service's business.",
     "text is sent": "distance and temp are sent as numbers (float), not as text.",
+    "other scripts": "isalnum, isupper and \\d know the letters and digits of all scripts, É and １２ as well. Wanted are "
+    "A to Z and 0 to 9.",
     "gap is not None": "An empty temp is sent as None: JSON has no NaN, and the service takes no empty text.",
     "NaN taken": "nan is a float, and neither below nor above any bound. Ask `low <= value <= high`: that is false for nan.",
     "bounds left out": "The bounds belong to the range.",
@@ -342,6 +358,8 @@ def _flight_otherwise(flight):
     """A misconception, or " " where it is another mistake; "" where the flight has the right keys and no text for a number."""
     if set(flight) != set(COLUMNS):
         return "more is sent" if set(COLUMNS) < set(flight) else " "
+    if isinstance(flight["carrier"], str) and not flight["carrier"].isascii():
+        return "other scripts"
     return "text is sent" if any(isinstance(flight[name], str) and flight[name] for name in BOUNDS) else ""
 
 
@@ -398,8 +416,8 @@ FIRST, MOVED, EXACT = 0.25, 0.5, 0.4  # thresholds
 
 
 def forecasts_of(rng):
-    """Two files' forecasts, as (line, late); no two alike, some exactly at a threshold."""
-    chances = [[0.25, 0.4, 0.5], [0.25, 0.31]]
+    """Three files' forecasts, as (line, late); no two alike, some exactly at a threshold."""
+    chances = [[0.25, 0.4, 0.5], [0.25, 0.31], [0.25, 0.6]]
     tables = []
     for exact in chances:
         others = rng.choice([n / 100 for n in range(3, 97) if n / 100 not in exact], size=9, replace=False).tolist()
@@ -420,8 +438,7 @@ def probe_page(answer, rng):
     logger.set_log_level("error")
     st.cache_data.clear()
     st.cache_resource.clear()
-    first, second = forecasts_of(rng)
-    contents = {b"first": first, b"second": second}
+    contents = dict(zip((b"first", b"again", b"third"), forecasts_of(rng), strict=True))  # all of one size
     calls = []
 
     def forecast(file):
@@ -431,15 +448,20 @@ def probe_page(answer, rng):
             raise ValueError(BROKEN)
         return pd.DataFrame(contents[content], columns=["line", "late"]).astype({"line": int})
 
-    visitor, other = Visitor(answer, forecast, calls), Visitor(answer, forecast, calls)
+    steps = []
+    visitor, other = Visitor(answer, forecast, calls, steps), Visitor(answer, forecast, calls, steps)
     visitor.do("without a file")
     visitor.do("after the upload", upload=b"first")
     visitor.do("with the slider at 0.5", slider=MOVED)
     visitor.do("with the slider at 0.4", slider=EXACT)
-    visitor.do("after the upload of a broken file", upload=b"broken")
-    visitor.do("after the upload of a second file of the same name", upload=b"second")
+    visitor.do("after the upload of a broken file", upload=b"wrong")
+    visitor.do("after the upload of a second file of the same name and size", upload=b"again")
     other.do("for another visitor, without a file")
-    return {"steps": visitor.steps + other.steps}
+    other.do("for another visitor, after an upload of the same name and size", upload=b"third")
+    visitor.do("with the first visitor's slider at 0.5 afterwards", slider=MOVED)
+    visitor.do("after the first visitor's file was taken away", remove=True)
+    other.do("with the other visitor's slider at 0.5", slider=MOVED)
+    return {"steps": steps}
 
 
 def _script(page, forecast, failures):
@@ -450,23 +472,25 @@ def _script(page, forecast, failures):
 
 
 class Visitor:
-    """Plays one visitor of a page and notes what is shown."""
+    """Plays one visitor of a page and notes what is shown, in steps that all visitors share."""
 
-    def __init__(self, answer, forecast, calls):
+    def __init__(self, answer, forecast, calls, steps):
         from streamlit.testing.v1 import AppTest
 
-        self.failures, self.calls, self.steps = [], calls, []
+        self.failures, self.calls, self.steps = [], calls, steps
         given = {"page": answer, "forecast": forecast, "failures": self.failures}
         self.test = AppTest.from_function(_script, kwargs=given, default_timeout=20)
 
-    def do(self, what, *, upload=None, slider=None):
+    def do(self, what, *, upload=None, slider=None, remove=False):
         if self.steps and "stuck" in self.steps[-1]:
             return
         self.failures.clear()
-        self.steps.append({"what": what} | self._shown(upload, slider))
+        self.steps.append({"what": what} | self._shown(upload, slider, remove))
 
-    def _shown(self, upload, slider):
+    def _shown(self, upload, slider, remove):
         try:
+            if remove:
+                self.test.file_uploader[0].set_value(None)
             if upload is not None:
                 self.test.file_uploader[0].set_value(("flights.csv", upload, "text/csv"))
             if slider is not None:
@@ -502,7 +526,7 @@ PAGE_MISCONCEPTIONS = {
     "asks without a file": "Before anything is uploaded, st.file_uploader gives None: there is nothing to forecast.",
     "forecast at each move": "The script runs from the top at each move of the slider, and forecast with it. Keep the result in "
     "st.session_state, together with the file that it belongs to (file.file_id).",
-    "stale": "What is kept must belong to the file that lies there now; the name does not tell, file.file_id does.",
+    "stale": "What is kept must belong to the file that lies there now; name and size do not tell, file.file_id does.",
     "traceback": "Catch ValueError and show its sentence by st.error.",
     "sentence lost": "st.error is to hold the sentence that the exception brings: str(error).",
     "shows after an error": "Where the file cannot be used there is nothing to show but the sentence.",
@@ -511,6 +535,10 @@ PAGE_MISCONCEPTIONS = {
     "unsorted": "The most probable come first: sort_values.",
     "fixed threshold": "The slider moved, and the page did not follow. Use what st.slider returns.",
     "shared": "What one visitor uploaded is shown to another. Globals are shared by all; st.session_state belongs to one.",
+    "one place for all": "Another visitor's upload pushed the first one's out. A global is one place for all; "
+    "st.session_state belongs to one visitor.",
+    "shows what was taken away": "What is kept is shown only while its file lies there: when it is None, return.",
+    "metric with more": "The metric's value is the number alone; its label has room for the rest.",
     "another slider": "st.slider(label, 0.0, 1.0, 0.25) goes from 0 to 1 and starts at 0.25.",
     "no uploader": "A page needs one st.file_uploader at each run.",
 }
@@ -519,11 +547,10 @@ PAGE_MISCONCEPTIONS = {
 def judge_page(evidence, rng):
     if "no function" in evidence:
         return not_yet(f"A function page(forecast) is wanted; a value of type {evidence['no function']} came.", "no function")
-    first, second = forecasts_of(rng)
-    wanted = [(None, 0), (first, 1), (first, 1), (first, 1), (BROKEN, 2), (second, 3), (None, 3)]
-    thresholds = [FIRST, FIRST, MOVED, EXACT, FIRST, FIRST, FIRST]
-    for step, (want, calls), threshold in zip(evidence["steps"], wanted, thresholds, strict=False):
-        kind, message = _page_otherwise(step, want, calls, threshold, first)
+    tables = forecasts_of(rng)
+    wanted = steps_wanted(*tables)
+    for step, at in zip(evidence["steps"], wanted, strict=False):
+        kind, message = _page_otherwise(step, at, [table for table in tables if table is not at.want])
         if message:
             why = f" {PAGE_MISCONCEPTIONS[kind]}" if kind in PAGE_MISCONCEPTIONS else ""
             return not_yet(f"{step['what'][0].upper()}{step['what'][1:]}: {message}{why}", kind)
@@ -532,32 +559,59 @@ def judge_page(evidence, rng):
     return passed()
 
 
-def _page_otherwise(step, want, calls, threshold, first):
+@dataclass(frozen=True)
+class Step:
+    """What a page shows after a step, and what it means if it does not."""
+
+    want: object  # a file's forecasts; None for no file; BROKEN
+    calls: int
+    threshold: float = FIRST
+    other: str | None = "stale"  # what was shown before is shown
+    more: str = "forecast at each move"  # forecast was called again
+
+
+def steps_wanted(first, second, third):
+    return [
+        Step(None, 0, other=None),
+        Step(first, 1),
+        Step(first, 1, MOVED),
+        Step(first, 1, EXACT),
+        Step(BROKEN, 2),
+        Step(second, 3),
+        Step(None, 3, other="shared"),
+        Step(third, 4, other="shared"),
+        Step(second, 4, MOVED, other="shared", more="one place for all"),
+        Step(None, 4, other="shows what was taken away"),
+        Step(third, 4, MOVED),
+    ]
+
+
+def _page_otherwise(step, at, others):
+    """A misconception or None, and what is otherwise than wanted. Others: the forecasts that are not to be shown."""
     if "stuck" in step:
         return "no uploader" if "upload" in step["what"] else None, f"the page cannot be used ({step['stuck']})."
     if None in step["calls"]:
         return "asks without a file", "forecast was called with None."
     if step["raised"]:
-        return ("traceback" if want == BROKEN else "raises"), f"the page raises {step['raised'][0]}."
+        return ("traceback" if at.want == BROKEN else "raises"), f"the page raises {step['raised'][0]}."
     if step["uploaders"] != 1:
         return "no uploader", f"there are {step['uploaders']} uploaders."
-    if want is None or want == BROKEN:
-        return _little_otherwise(step, want, calls)
+    if at.want is None or at.want == BROKEN:
+        return _little_otherwise(step, at)
     if not step["calls"]:
         return None, "forecast was not called."
-    if len(step["calls"]) > calls:
-        return "forecast at each move", f"forecast was called {len(step['calls'])} times for {calls} uploads."
-    if len(step["calls"]) < calls:
-        return "stale", f"forecast was called {len(step['calls'])} times for {calls} uploads."
-    return _results_otherwise(step, want, threshold, first)
+    if len(step["calls"]) != at.calls:
+        kind = at.more if len(step["calls"]) > at.calls else at.other
+        return kind, f"forecast was called {len(step['calls'])} times for {at.calls} uploads."
+    return _results_otherwise(step, at, others)
 
 
-def _little_otherwise(step, want, calls):
-    shown = step["sliders"] or step["metrics"] or step["tables"]
+def _little_otherwise(step, at):
+    want, shown = at.want, step["sliders"] or step["metrics"] or step["tables"]
     if want is None:
-        kind = "shared" if calls and shown else None
+        kind = at.other if shown else None
         return (kind, "there should be no slider, metric, table or error.") if shown or step["errors"] else ("", "")
-    if not step["errors"] and shown and len(step["calls"]) < calls:
+    if not step["errors"] and shown and len(step["calls"]) < at.calls:
         return "stale", f"the sentence {want!r} should be there; the page still shows the file before."
     if not step["errors"]:
         return "sentence lost", f"st.error should say {want!r}; there is none."
@@ -566,10 +620,11 @@ def _little_otherwise(step, want, calls):
     return ("shows after an error", "the page still shows a slider, a metric or a table.") if shown else ("", "")
 
 
-def _results_otherwise(step, want, threshold, first):
+def _results_otherwise(step, at, others):
+    want, threshold = at.want, at.threshold
     if step["errors"]:
         return None, f"the file is sound, and the page shows the error {step['errors'][0][:100]!r}."
-    if want is not first and step["sliders"] and step["sliders"][0][0] == EXACT:
+    if at.calls > 1 and threshold == FIRST and step["sliders"] and step["sliders"][0][0] == EXACT:
         threshold = EXACT  # where the visitor left it: as good as the start
     if len(step["sliders"]) != 1 or step["sliders"][0][1:] != [0, 1] or step["sliders"][0][0] != threshold:
         ours = ", ".join(f"from {low} to {high} at {value}" for value, low, high in step["sliders"]) or "no slider"
@@ -581,15 +636,18 @@ def _results_otherwise(step, want, threshold, first):
     if metric == str(len(late)) and lines == late:
         return "", ""
     message = f"{len(late)} flights are called late, in lines {_few(late)}; the page shows {metric!r} and lines {_few(lines)}."
-    return _results_kind(want, threshold, late, metric, lines, first), message
+    return _results_kind(at, threshold, late, metric, lines, others), message
 
 
-def _results_kind(want, threshold, late, metric, lines, first):
+def _results_kind(at, threshold, late, metric, lines, others):
+    want = at.want
     above = called(want, threshold, least=False)
     if threshold != FIRST and (metric, lines) == (str(len(called(want, FIRST))), called(want, FIRST)):
         return "fixed threshold"
-    if want is not first and lines == called(first, threshold):
-        return "stale"
+    if at.calls > 1 and any(lines == called(table, threshold) for table in others):
+        return at.other
+    if lines == late and str(len(late)) in re.findall(r"\d+", metric):
+        return "metric with more"
     if metric == str(len(above)) and isinstance(lines, list) and sorted(lines) == sorted(above):
         return "above, not at least"
     if isinstance(lines, list) and sorted(lines) == sorted(line for line, _ in want):
@@ -616,7 +674,7 @@ QUESTIONS = {
             'content.decode("utf-8-sig") takes a BOM away and raises UnicodeDecodeError where it is not UTF-8. The header is '
             "the first of `text.splitlines()`.",
             "next(csv.reader([header], delimiter=mark)) splits the header by a mark and takes quotes away: count how many of "
-            "COLUMNS are among the names, for each of the three marks.",
+            "COLUMNS are among the names, each of them stripped, for each of the three marks.",
         ),
         notebook=SOLUTION,
         misconceptions=("raises", "no text", *FILE_MISCONCEPTIONS),

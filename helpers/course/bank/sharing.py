@@ -77,6 +77,7 @@ def folders(rng):
 def fine(w):
     listed = ['title: "Flights: late or not"', "tags:", "- flights"]
     quoted = readme(w, more=listed, version=f'sdk_version: "{w.version}"', entry='app_file: "app.py"')
+    single = readme(w, version=f"sdk_version: '{w.version}'", entry="app_file: 'app.py'")
     notes = "\nBefore, it said\n\n    app_file: old.py\n    sdk_version: 4.0.0\n\n---\napp_file: old.py\n"
     odd = ["# what the app needs", "", "uvicorn[standard]==0.34.0", 'tomli==2.2.1 ; python_version >= "3.11"']
     odd += ["numpy == 2.1.0  # not >= 2.2: see the notes", "scikit_learn==1.6.1"]
@@ -94,6 +95,12 @@ def fine(w):
             {"README.md": quoted},
             [],
             {entry_quoted: "quotes kept", VERSIONS: "quotes kept", "raised": "lines of another form"},
+        ),
+        (
+            "whose front matter has values in single quotes; all is well",
+            {"README.md": single},
+            [],
+            {("entry", "'app.py'"): "single quotes kept", VERSIONS: "single quotes kept"},
         ),
         (
             "whose README.md has lines such as app_file: old.py below its front matter; all is well",
@@ -190,6 +197,12 @@ def odd_readmes(w):
             [("entry", "main.py")],
             {("entry", "main.py"): "another entry"},
         ),
+        (
+            "whose app_file is helpers, which is a folder",
+            {"README.md": readme(w, entry="app_file: helpers")},
+            [("entry", "helpers")],
+            {("entry", "helpers"): "folder is no file"},
+        ),
     ]
 
 
@@ -253,6 +266,7 @@ def odd_files(w):
         ("an .env", "stray", ".env", "PORT=7860\n", "hidden overlooked"),
         (".streamlit/secrets.toml", "stray", ".streamlit/secrets.toml", "port = 1\n", "hidden overlooked"),
         ("helpers/__pycache__", "stray", f"helpers/__pycache__/{w.module}.cpython-311.pyc", NOT_UTF8, None),
+        ("helpers/__pycache__/old/x.pyc", "stray", "helpers/__pycache__/old/x.pyc", NOT_UTF8, "direct folder alone"),
         ("a folder of /home/ in app.py", "path", "app.py", f'DATA = "/home/{w.login}/data"\n', None),
         ("a folder of /Users/ in a module of helpers", "path", own, f'DATA = "/Users/{w.login}/data"\n', "one system alone"),
         ("a folder of C:\\ in app.py", "path", "app.py", 'DATA = r"C:\\flights\\data"\n', "one system alone"),
@@ -346,6 +360,9 @@ MISCONCEPTIONS = {
     "lines of another form": "Front matter has other lines, too. line.partition(':') splits once, and never fails.",
     "spaces kept": "The space behind the colon is no part of the value: strip it.",
     "quotes kept": "A value may stand in double quotes, which are no part of it.",
+    "single quotes kept": "In YAML a value may stand in single quotes as well as in double ones.",
+    "folder is no file": "app_file names what is started, and a folder is not: ask path.is_file(), for exists() is true of both.",
+    "direct folder alone": "What lies deeper down in a __pycache__ counts, too: look at all parts of the path.",
     "anywhere in the file": "The front matter stands between a first line --- and the next ---. The rest is for people.",
     "another entry": "The front matter says which file is started: neither app.py nor any other name is fixed.",
     "good pins refused": "A pin is name, extras if any, == and a version; a marker, a comment or spaces do no harm.",
