@@ -173,7 +173,9 @@ def page_evidence():
     blank = {"exception": "", "alerts": [], "uploaders": 1, "text": "Upload a CSV"}
     good = blank | {"text": f"version {plan['version']}: {', '.join(f'{100 * p:.1f} %' for p in plan['chances'])}"}
     page = {name: blank | {"alerts": ["The weekday is not one"]} for name in q30.TROUBLES}
-    return {"page": {"opened": blank, "good": good, "asked": [json.dumps(plan["flights"])], **page}}
+    page["NA"] = blank | {"alerts": ["The temp of row 3 is no number"]}
+    asked = {"asked": [json.dumps(plan["flights"])], "asked of digits": [json.dumps(plan["digits"])]}
+    return {"page": {"opened": blank, "good": good, **asked, **page}}
 
 
 PAGE_SAYS = {

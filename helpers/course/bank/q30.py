@@ -409,8 +409,7 @@ def score_page(page, plan, wanted, version):
         alarm = short(opened["exception"] or opened["alerts"][0])
         first = miss(f"Before anything is uploaded your page shows {alarm}")
     sent = carrier_refused(page) or wrong_sent(page.get("asked", []), plan["flights"])
-    if not sent and "asked of digits" in page:
-        sent = wrong_sent(page["asked of digits"], plan["digits"])
+    sent = sent or wrong_sent(page.get("asked of digits", []), plan["digits"])
     if trouble := (good.get("failed") or good.get("exception")):
         failed = miss(f"After a good file your page shows {short(trouble)}", "page fails")
         return [first, sent, failed, failed]
@@ -487,7 +486,7 @@ def score_trouble(page):
         return [miss("No file can be uploaded, so nothing can be said about bad ones.")] * 4
     lines = [silent(page[name], told) for name, told in TROUBLES.items()]
     lines[0] = lines[0] or unnamed(page["bad row"], TROUBLES["bad row"], "weekday")
-    if not lines[0] and "NA" in page:
+    if not lines[0]:
         lines[0] = silent(page["NA"], NO_GAP, NO_GAP_KIND) or unnamed(page["NA"], NO_GAP, "temp")
     return lines
 
