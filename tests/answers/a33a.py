@@ -358,6 +358,29 @@ def clean_without_care(sagemaker, ec2, s3, project):
     return clean_with()(sagemaker, ec2, s3, project)
 
 
+def clean_expects_tags(sagemaker, ec2, s3, project):
+    removed = []
+    for reservation in ec2.describe_instances()["Reservations"]:
+        for machine in reservation["Instances"]:
+            if machine["State"]["Name"] != "terminated" and tagged(machine["Tags"], project):
+                end(ec2, machine)
+                removed.append(f"instance {machine['InstanceId']}")
+    return sorted(removed + clean_with(kinds=("endpoint", "bucket"))(sagemaker, ec2, s3, project))
+
+
+def of_a_dict(tags, project):
+    return {tag["Key"]: tag["Value"] for tag in tags}["project"] == project
+
+
+def until_none_are_left(s3, name):
+    while keys := s3.list_objects_v2(Bucket=name)["Contents"]:
+        s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": each["Key"]} for each in keys]})
+
+
+def clean_by_the_name(sagemaker, ec2, s3, project):
+    return [sagemaker.remove_endpoint(each["EndpointName"]) for each in all_endpoints(sagemaker)]
+
+
 def clean_halts_all(sagemaker, ec2, s3, project):
     for reservation in ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])["Reservations"]:
         halt(ec2, reservation["Instances"][0])
@@ -376,7 +399,8 @@ ANSWERS = {
             Wrong(month_with(up=int), "rounds down"),
             Wrong(month_with(up=round), "rounds to the nearest"),
             Wrong(month_with(up=lambda needed: needed), "parts of machines"),
-            Wrong(month_with(up=lambda needed: int(needed) + 1), says="a month costs"),
+            Wrong(month_with(up=lambda needed: int(needed) + 1), "one more each time", says="math.ceil"),
+            Wrong(month_with(up=lambda needed: needed // 1 + 1), "one more each time", says="exactly a whole number"),
             Wrong(month_with(peak=False), "no peak"),
             Wrong(month_with(least=False), "no minimum"),
             Wrong(month_with(free=lambda n: 0), "nothing is free"),
@@ -449,9 +473,13 @@ ANSWERS = {
             Wrong(clean_with(kinds=("endpoint", "instance")), "something left", says="bucket"),
             Wrong(clean_with(kinds=("endpoint", "bucket")), "something left", says="instance"),
             Wrong(clean_with(kinds=("instance",), finish=halt), "nothing", says="disks"),
-            Wrong(clean_with(empties=lambda s3, name: None), says="BucketNotEmpty"),
-            Wrong(clean_with(empties=one_page_of_objects), says="BucketNotEmpty"),
-            Wrong(clean_without_care, says="NoSuchTagSet"),
+            Wrong(clean_with(empties=lambda s3, name: None), "bucket not empty", says="Delete its objects first"),
+            Wrong(clean_with(empties=one_page_of_objects), "bucket not empty", says="one page of the objects"),
+            Wrong(clean_without_care, "without tags", says="NoSuchTagSet"),
+            Wrong(clean_expects_tags, "without tags", says='machine.get("Tags", [])'),
+            Wrong(clean_with(fits=of_a_dict), "without tags", says="has no tag `project`"),
+            Wrong(clean_with(empties=until_none_are_left), "raises", says="no `Contents`"),
+            Wrong(clean_by_the_name, "raises", says="AttributeError"),
             Wrong(clean_halts_all, says="Touch nothing"),
             Wrong(clean_with(dead=()), "the dead counted"),
             Wrong(clean_with(report=lambda removed: removed), "not sorted"),

@@ -144,6 +144,34 @@ def roll_backwards(workers, restart, ready, now, sleep, patience):
     return roll(workers[::-1], restart, ready, now, sleep, patience)
 
 
+def roll_waits_for_the_others(workers, restart, ready, now, sleep, patience):
+    updated = []
+    for worker in workers:
+        while not all(ready(other) for other in workers if other != worker):
+            sleep(0.5)
+        if roll([worker], restart, ready, now, sleep, patience):
+            updated.append(worker)
+            continue
+        break
+    return updated
+
+
+def roll_waits_it_out(workers, restart, ready, now, sleep, patience):
+    """Lets the whole time go by, and looks then."""
+    updated = []
+    for worker in workers:
+        if not all(ready(other) for other in workers if other != worker):
+            break
+        restart(worker, "new")
+        for _ in range(patience):
+            sleep(1)
+        if not ready(worker):
+            restart(worker, "old")
+            break
+        updated.append(worker)
+    return updated
+
+
 def roll_swallows(workers, restart, ready, now, sleep, patience):
     try:
         return variant(endless=True)(workers, restart, ready, now, sleep, patience)
@@ -248,6 +276,26 @@ def forward_lets_through(request, workers, send):
     return next((status for status in (send(worker, request) for worker in workers) if status != 503), 503)
 
 
+def forward_knows_only(*known):
+    """It catches these; the others come out of it."""
+
+    def answer(request, workers, send):
+        for worker in workers:
+            try:
+                status = send(worker, request)
+            except ConnectionRefusedError:
+                continue
+            except known:
+                if request["method"] not in SAFE and not any(name.lower() == "idempotency-key" for name in request["headers"]):
+                    return 502
+                continue
+            if status != 503:
+                return status
+        return 503
+
+    return answer
+
+
 def forward_first_only(request, workers, send):
     return forward(request, workers[:1], send)
 
@@ -328,6 +376,8 @@ ANSWERS = {
             Wrong(roll_real_clock, "never sleeps"),
             Wrong(variant(endless=True), "waits for ever"),
             Wrong(roll_swallows, "waits for ever"),
+            Wrong(roll_waits_for_the_others, "waits for the others", says="the rollout ends"),
+            Wrong(roll_waits_it_out, "waits it out", says="as soon as"),
             Wrong(roll_again_and_again, "restarts without end"),
             Wrong(variant(pause=2), "sleeps long"),
             Wrong(variant(result=lambda updated, workers: len(updated) == len(workers)), "another list"),
@@ -363,7 +413,10 @@ ANSWERS = {
             Wrong(sending(lost=lambda safe, error: True, again=range(500, 600))),
             Wrong(sending(again=(429, 503)), says="429"),
             Wrong(sending(when_left=None)),
-            Wrong(forward_lets_through, says="refused"),
+            Wrong(forward_lets_through, "lets it through", says="refused"),
+            Wrong(forward_knows_only(ConnectionError), "lets it through", says="worker 1 gave no answer in time"),
+            Wrong(forward_knows_only(ConnectionError), "lets it through", says="no ConnectionError"),
+            Wrong(forward_knows_only(TimeoutError), "lets it through", says="the line broke"),
             Wrong(forward_first_only),
             Wrong(forward_without_end, "order"),
             Wrong(forward_tells),

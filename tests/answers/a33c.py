@@ -106,6 +106,17 @@ def int8_narrow(values, low, high):
     return np.clip(codes, -127, 127), scale, zero_point
 
 
+def int8_placed(place):
+    """All as it should be but for the place of a value on the scale: `place(values, scale, zero_point, low)`."""
+
+    def convert(values, low, high):
+        _, scale, zero_point = to_int8(values, low, high)
+        codes = place(np.asarray(values, dtype=float), scale, zero_point, min(low, 0.0))
+        return np.clip(codes, -128, 127).astype(np.int8), scale, zero_point
+
+    return convert
+
+
 # --- 33c.2 --------------------------------------------------------------------------------------------------------------
 
 
@@ -212,6 +223,16 @@ def agreement_if_the_group_has_both(late, original, device, group, threshold):
     }
 
 
+def agreement_of_all(late, original, device, group, threshold):
+    return {
+        name: {
+            "auc_lost": roc_auc_score(late[group == name], original[group == name])
+            - roc_auc_score(late[group == name], device[group == name])
+        }
+        for name in np.unique(group)
+    }
+
+
 def agreement_nothing(late, original, device, group, threshold):
     return {}
 
@@ -303,6 +324,41 @@ def choose_nan_slips(candidates, gate):
     return min(fitting, key=lambda c: (c["kB"], c["auc_lost"]))["name"] if fitting else None
 
 
+def choose_by_brackets(candidates, gate):
+    """Expects every measure of the gate in every candidate."""
+    fitting = [c for c in candidates if all(c[m] is not None and c[m] <= most for m, most in gate.items())]
+    return min(fitting, key=lambda c: (c["kB"], c["auc_lost"]))["name"] if fitting else None
+
+
+def choose_compares_none(candidates, gate):
+    fitting = [c for c in candidates if all(m in c and c[m] <= most for m, most in gate.items())]
+    return min(fitting, key=lambda c: (c["kB"], c["auc_lost"]))["name"] if fitting else None
+
+
+def choose_of_nothing(candidates, gate):
+    return min((c for c in candidates if choose([c], gate)), key=lambda c: (c["kB"], c["auc_lost"]))["name"]
+
+
+def choose_default(candidates, gate):
+    return min((c for c in candidates if choose([c], gate)), key=lambda c: c["kB"], default=None)["name"]
+
+
+def choose_by_known_measures(candidates, gate):
+    fitting = [c for c in candidates if choose([c], {m: gate[m] for m in ("auc_lost", "largest_change", "microseconds")})]
+    return choose(fitting, gate)
+
+
+def choose_complains(candidates, gate):
+    for c in candidates:
+        if any(c.get(m) is not None and math.isnan(c[m]) for m in gate):
+            raise ValueError(f"{c['name']} was not measured")
+    return choose(candidates, gate)
+
+
+def choose_breaks(candidates, gate):
+    return candidates[0]["nome"]
+
+
 def choose_all_names(candidates, gate):
     return [c["name"] for c in candidates if choose([c], gate)]
 
@@ -332,6 +388,22 @@ ANSWERS = {
             Wrong(int8_with(order=lambda codes, scale, zero_point: (codes, "small", zero_point))),
             Wrong(int8_with(order=lambda codes, scale, zero_point: (["?"] * len(codes), scale, zero_point)), "not int8"),
             Wrong(int8_with(whole=lambda zero_point: round(zero_point) + 1), says="zero point"),
+            Wrong(
+                int8_placed(lambda v, scale, zero, low: np.round((v - low) / scale) - 128),
+                "counted from low",
+                says="Count from 0",
+            ),
+            Wrong(int8_placed(lambda v, scale, zero, low: np.round((v - low) / scale - 128)), "counted from low"),
+            Wrong(int8_placed(lambda v, scale, zero, low: np.floor((v - low) / scale) - 128), "counted from low"),
+            Wrong(int8_placed(lambda v, scale, zero, low: (v - low) / scale - 128), "counted from low"),
+            Wrong(int8_placed(lambda v, scale, zero, low: v / scale + zero), "cut off"),
+            Wrong(
+                int8_placed(lambda v, scale, zero, low: np.round(v / scale) - zero), "zero point subtracted", says="+ zero_point"
+            ),
+            Wrong(int8_placed(lambda v, scale, zero, low: np.round(v / scale)), "zero point left out", says="left out"),
+            Wrong(int8_placed(lambda v, scale, zero, low: np.round(v / scale) - 128), "zero point left out", says="-128"),
+            Wrong(int8_placed(lambda v, scale, zero, low: np.round((v - low) / scale)), "counted from 0", says="from 0 to 255"),
+            Wrong(int8_placed(lambda v, scale, zero, low: np.round(v / scale) + zero + 1), says="the code of 0"),
             Wrong(int8_visible),
             Wrong(int8_scale_of_values, "range of the values"),
             Wrong(int8_drops_outside, says="one code a value"),
@@ -363,6 +435,8 @@ ANSWERS = {
             Wrong(lambda late, original, device, group, threshold: agreement(late, original, device, group, 0.25)),
             Wrong(agreement_if_the_group_has_both, "one outcome"),
             Wrong(agreement_nothing, "other groups"),
+            Wrong(agreement_of_all, "raises", says="NaN in `device`"),
+            Wrong(lambda late, original, device, group, threshold: {late[0]: group["rain"]}, "raises", says="raised IndexError"),
             Wrong(agreement_in_probabilities, says="flipped"),
         ],
     ),
@@ -389,6 +463,13 @@ ANSWERS = {
             Wrong(choose_smallest, "no gate"),
             Wrong(choose_last),
             Wrong(choose_all_names, "not a name"),
+            Wrong(choose_by_brackets, "raises", says="candidate.get(measure)"),
+            Wrong(choose_compares_none, "raises", says="is None"),
+            Wrong(choose_complains, "raises", says="is NaN"),
+            Wrong(choose_of_nothing, "raises", says="nobody is left"),
+            Wrong(choose_default, "raises", says="nobody is left"),
+            Wrong(choose_by_known_measures, "raises", says="The gate names"),
+            Wrong(choose_breaks, "raises", says="KeyError: 'nome'"),
         ],
     ),
 }

@@ -7,6 +7,7 @@ import os
 from fractions import Fraction
 from unittest import mock
 
+from helpers.course.evidence import describe, learners_line
 from helpers.course.verdict import Question, not_yet, passed
 
 FOREIGN = "The evidence is not as this check gives it: run the check again."
@@ -105,6 +106,11 @@ MONTH_MISCONCEPTIONS = {
     "rounds down": (
         functools.partial(month, rounding=math.floor),
         "Yours rounds the machines down: in the busiest hour there would be too few. Round up.",
+    ),
+    "one more each time": (
+        functools.partial(month, rounding=lambda needed: math.floor(needed) + 1),
+        "Yours rounds down and adds one. Where the busiest hour needs exactly a whole number of machines, that is one too many "
+        "(no traffic and a minimum of 0 need none). math.ceil rounds up only where there is a rest.",
     ),
     "rounds to the nearest": (
         functools.partial(month, rounding=round),
@@ -365,6 +371,7 @@ TAGS = {  # whose: its tags
 }
 OWNERS = ("mine", "another project's", "mine", "nobody's", "mine", "of another key", "mine")
 GONE = ("terminated", "shutting-down")
+N_OBJECTS = 3  # in a full bucket; a page of the list has two
 
 
 def account(rng):
@@ -388,7 +395,10 @@ def probe_clean(answer, rng):
     with mock.patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"), mock_aws():  # a thousand images take a second
         clients = [_client(name) for name in ("sagemaker", "ec2", "s3")]
         names = _furnish(*clients, account(rng))
-        returned = answer(*clients, MINE)
+        try:
+            returned = answer(*clients, MINE)
+        except Exception as error:
+            return {"raised": _raised(error), "objects": _objects(clients[2])}
         if returned is ...:
             return {"returned": ..., "left": []}
         in_order = isinstance(returned, (list, tuple)) and [str(each) for each in returned] == sorted(map(str, returned))
@@ -397,6 +407,21 @@ def probe_clean(answer, rng):
         else:
             returned = "None" if returned is None else f"a {type(returned).__name__}"
         return {"returned": returned, "in_order": in_order, "left": _left(*clients, names)}
+
+
+def _raised(error):
+    """What an answer raised and in which line, as text. What did not come from inside the answer is raised again."""
+    place, _ = learners_line(error)
+    if isinstance(error, NotImplementedError) or not place:
+        raise error
+    return f"{describe(error)[:160]} ({place if len(place) < 110 else place.partition(': ')[0]})"
+
+
+def _objects(s3):
+    """How many objects each bucket still has."""
+    pages = s3.get_paginator("list_objects_v2")
+    names = [each["Name"] for each in s3.list_buckets()["Buckets"]]
+    return {name: sum(len(page.get("Contents", [])) for page in pages.paginate(Bucket=name)) for name in names}
 
 
 @functools.cache
@@ -436,7 +461,7 @@ def _furnish(sagemaker, ec2, s3, rows):
             names[made["Instances"][0]["InstanceId"]] = name
             _bring(ec2, made["Instances"][0]["InstanceId"], state)
         else:
-            _fill_bucket(s3, name, tags, 3 if state == "full" else 0)
+            _fill_bucket(s3, name, tags, N_OBJECTS if state == "full" else 0)
     return names
 
 
@@ -485,8 +510,51 @@ CLEAN_MISCONCEPTIONS = {
 }
 
 
+CLEAN_RAISED = {  # what stands in the exception's text: the misconception, and what was forgotten
+    "NoSuchTagSet": (
+        "without tags",
+        "A bucket without tags has no TagSet: Amazon answers with an error. Catch the ClientError; such a bucket is not ours.",
+    ),
+    "KeyError: 'Tags'": (
+        "without tags",
+        'There are instances without tags, and they have no "Tags" at all: machine.get("Tags", []) is an empty list then.',
+    ),
+    "KeyError: 'project'": (
+        "without tags",
+        "There is something that has no tag `project`. Ask with .get, or look through its list of tags: it is not ours.",
+    ),
+    "KeyError: 'Contents'": (
+        "raises",
+        'A bucket that is empty, or has just been emptied, has no `Contents` in its list: page.get("Contents", []).',
+    ),
+}
+
+
+def _judge_clean_raised(evidence, rows):
+    told, objects = str(evidence["raised"]), evidence.get("objects")
+    if "BucketNotEmpty" in told:
+        full = [row[1] for row in rows if row[3] == "full" and isinstance(objects, dict) and row[1] in objects]
+        begun = [name for name in full if objects[name] in range(1, N_OBJECTS)]
+        which = (
+            f"In {begun[0]} one page of the objects is deleted, and there are more: use"
+            if begun
+            else "Delete its objects first, by"
+        )
+        return not_yet(
+            f"Yours deletes a bucket while there are objects in it, and Amazon refuses (BucketNotEmpty). {which} "
+            "s3.get_paginator('list_objects_v2').paginate(Bucket=...).",
+            "bucket not empty",
+        )
+    for part, (name, message) in CLEAN_RAISED.items():
+        if part in told:
+            return not_yet(f"Yours raised {told}. {message}", name)
+    return not_yet(f"Yours raised {told}, and the cleaning-up ended there.", "raises")
+
+
 def judge_clean(evidence, rng):
     rows = account(rng)
+    if isinstance(evidence, dict) and "raised" in evidence:
+        return _judge_clean_raised(evidence, rows)
     if not isinstance(evidence, dict) or not _rows(evidence.get("left"), None, _texts(3)):
         return not_yet(FOREIGN)
     left = {(kind, name): state for kind, name, state in evidence["left"]}
@@ -592,6 +660,9 @@ QUESTIONS = {
         notebook=SOLUTION,
         misconceptions=(
             *(name for name, _ in CLEAN_MISCONCEPTIONS.values()),
+            "bucket not empty",
+            "without tags",
+            "raises",
             "nothing",
             "stopped, not gone",
             "stopped ones stay",

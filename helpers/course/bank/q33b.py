@@ -25,6 +25,7 @@ def _is_pair(item):
 PATIENCE = 10  # seconds
 LONGEST_SLEEP = 1  # seconds
 AT_ONE_TIME = 40  # questions while the clock stands still: more come only from a loop that never sleeps
+SPARE = 2.5  # seconds a worker that a rollout may take longer: one sleep too many, and a look at the new one
 TOO_LATE = 500  # seconds: who still waits then waits for ever
 
 
@@ -109,7 +110,7 @@ def probe_roll(answer, rng):
             returned = answer(list(scene["workers"]), fleet.restart, fleet.ready, fleet.now, fleet.sleep, PATIENCE)
         except Stuck as reason:
             stuck = str(reason)
-        runs.append({"calls": fleet.calls, "returned": returned, "stuck": stuck, "longest": fleet.longest})
+        runs.append({"calls": fleet.calls, "returned": returned, "stuck": stuck, "longest": fleet.longest, "took": fleet.clock})
         if stuck == "never sleeps":  # it may sleep by the real clock: nine more of these would take their time
             break
     return {"runs": runs}
@@ -177,16 +178,28 @@ STUCK = {
     "restarts without end": "Yours restarts workers again and again. Each is restarted on the new release once.",
 }
 
+OTHERS = (
+    "Yours waits for another worker before it restarts one. Nobody waits for the *others*: if one of them is not ready at that "
+    "moment, the rollout ends."
+)
+
+
+def _is_out(scene, calls):
+    """Whether the worker that was restarted last never becomes ready."""
+    return bool(calls) and calls[-1][1] == "new" and scene["takes"].get(calls[-1][0], 0) is None
+
 
 def _is_run(run):
-    keys = isinstance(run, dict) and run.keys() >= {"calls", "returned", "stuck", "longest"}
+    keys = isinstance(run, dict) and run.keys() >= {"calls", "returned", "stuck", "longest", "took"}
     calls = keys and isinstance(run["calls"], list) and all(map(_is_pair, run["calls"]))
-    return calls and type(run["longest"]) in (int, float) and run["stuck"] in (None, *STUCK)
+    return calls and all(type(run[name]) in (int, float) for name in ("longest", "took")) and run["stuck"] in (None, *STUCK)
 
 
 def judge_roll(evidence, rng):
     planned, runs = scenes(rng), _record(evidence, "runs", None, _is_run) or []
     for scene, run in zip(planned, runs, strict=False):
+        if run["stuck"] == "waits for ever" and not _is_out(scene, run["calls"]):
+            return not_yet(f"When {scene['what']}: {OTHERS}", "waits for the others")
         if run["stuck"]:
             return not_yet(f"When {scene['what']}: {STUCK[run['stuck']]}", run["stuck"])
     if len(runs) != len(planned):
@@ -204,6 +217,13 @@ def judge_roll(evidence, rng):
     if max(run["longest"] for _, run in played) > LONGEST_SLEEP:
         return not_yet(
             "Yours sleeps longer than 1 second between two questions: a worker may be ready long before.", "sleeps long"
+        )
+    (scene, run), least = played[0], sum(played[0][0]["takes"].values())
+    if run["took"] > least + SPARE * len(scene["workers"]):
+        return not_yet(
+            f"When {scene['what']}, that takes the workers {least:.0f} seconds together, and yours {run['took']:.0f}. Ask after "
+            "each short sleep, and go on as soon as the worker is ready.",
+            "waits it out",
         )
     for scene, run in played:
         if run["returned"] != rollout(scene)[1]:
@@ -285,7 +305,7 @@ def probe_forward(answer, rng):
         except Stuck:
             replies.append(["sends without end", tried[:3]])
         except tuple(FAILURES.values()) as error:
-            replies.append([f"raised {describe(error)}", tried])
+            replies.append([{"raised": describe(error)}, tried])
     return {"replies": replies}
 
 
@@ -375,6 +395,31 @@ FORWARD_MISCONCEPTIONS = {
 }
 
 
+LET_THROUGH = {
+    "refused": "{0} refused the connection, so nothing was sent",
+    "reset": "{0} got the request, then the line broke",
+    "timeout": "{0} gave no answer in time: it is slow or hangs, and the request was sent",
+}
+
+
+def _judge_raised(asked, replies, want):
+    """The verdict if one of the three came out of `forward`."""
+    for case, (reply, tried), w in zip(asked, replies, want, strict=True):
+        failed = isinstance(reply, dict) and list(reply) == ["raised"] and 0 < len(tried) <= len(case[1])
+        became = case[1][len(tried) - 1] if failed else None
+        if became not in LET_THROUGH:
+            continue
+        left = "no worker is left" if w[0] == 503 else "it may have been done"
+        after = "the next worker is tried" if w[1] > len(tried) else left
+        hint = " (A TimeoutError is no ConnectionError: name both.)" if became == "timeout" else ""
+        return not_yet(
+            f"For {_case(*case)} {LET_THROUGH[became].format(tried[-1])}, and yours let the {FAILURES[became].__name__} through. "
+            f"`forward` catches it and gives an answer of its own: here {after}, and the caller gets {w[0]}.{hint}",
+            "lets it through",
+        )
+    return None
+
+
 def judge_forward(evidence, rng):
     asked = cases(rng)
     replies = _record(evidence, "replies", len(asked), lambda reply: _is_pair(reply) and isinstance(reply[1], list))
@@ -390,6 +435,9 @@ def judge_forward(evidence, rng):
             )
     if got == want:
         return passed("What was never sent may go anywhere; what may have been done only where doing it twice does no harm.")
+    failed = _judge_raised(asked, replies, want)
+    if failed:
+        return failed
     named = _named(got, FORWARD_MISCONCEPTIONS, lambda twist: [forward(*case, **twist) for case in asked])
     if named:
         return named
@@ -511,7 +559,7 @@ QUESTIONS = {
             'updated.append(worker), or restart(worker, "old") and return updated.',
         ),
         notebook=SOLUTION,
-        misconceptions=(*STUCK, *ROLL_MISCONCEPTIONS, "sleeps long", "another list"),
+        misconceptions=(*STUCK, *ROLL_MISCONCEPTIONS, "waits for the others", "sleeps long", "waits it out", "another list"),
     ),
     "33b.2": Question(
         title="What may be sent again",
@@ -526,7 +574,7 @@ QUESTIONS = {
             "A status other than 503 is returned as it is; after the loop: return 503.",
         ),
         notebook=SOLUTION,
-        misconceptions=(*FORWARD_MISCONCEPTIONS, "order"),
+        misconceptions=(*FORWARD_MISCONCEPTIONS, "order", "lets it through"),
     ),
     "33b.3": Question(
         title="How many workers",

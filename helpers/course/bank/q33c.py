@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from helpers.course.evidence import describe, learners_line
 from helpers.course.verdict import Question, not_yet, passed
 
 
@@ -13,6 +14,14 @@ def number(value):
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def raised(error):
+    """What an answer raised and in which line, as text. What did not come from inside the answer is raised again."""
+    place, _ = learners_line(error)
+    if isinstance(error, NotImplementedError) or not place:
+        raise error
+    return f"{describe(error)[:120]} ({place if len(place) < 110 else place.partition(': ')[0]})"
 
 
 # --- 33c.1: eight bits --------------------------------------------------------------------------------------------------
@@ -82,9 +91,10 @@ def judge_int8(evidence, rng):
         if not isinstance(told, dict):
             return not_yet("Nothing came back that could be read.")
         verdict = _judge_shape(name, told, cases[name]) or _judge_line(name, told, cases[name])
-        verdict = verdict or _judge_codes(told, cases[name])
         if verdict:
             return verdict
+        if not _placed(_nearest, told, cases[name]):
+            return _judge_placing(evidence, cases) or _judge_codes(told, cases[name])
     if evidence.get("gap") != "ValueError":
         return not_yet(
             "One of the values was NaN, and it was given a code (or another exception). A gap has no code: raise ValueError.",
@@ -150,20 +160,106 @@ def _wrong_scale(shown, scale, want, case):
     return not_yet(f"With low {low:.3f} and high {high:.3f} the scale is {want:.6g} (one step); yours is {told} ({shown!r:.30}).")
 
 
+def _nearest(value, scale, zero_point, low):
+    """Where a value lies on the scale of codes, and how far its code may be from there: down, up."""
+    return value / scale + zero_point, -0.5, 0.5
+
+
+def _up_to_a_step(down, up, place=lambda value, scale, zero_point, low: value / scale + zero_point):
+    return lambda *given: (place(*given), down, up)
+
+
+def _towards_zero(value, scale, zero_point, low):
+    return value / scale + zero_point, *((-1, 0) if value > 0 else (0, 1))
+
+
+def _towards_code_zero(value, scale, zero_point, low):
+    place = value / scale + zero_point
+    return place, *((-1, 0) if place > 0 else (0, 1))
+
+
+def _from_low(down, up):
+    return _up_to_a_step(down, up, lambda value, scale, zero_point, low: (value - low) / scale - 128)
+
+
+def _from_low_towards_zero(value, scale, zero_point, low):
+    place = (value - low) / scale - 128
+    return place, *((-1, 0) if place > 0 else (0, 1))
+
+
+PLACINGS = {  # each a way to go wrong: where it puts a value among the codes
+    "cut off": (
+        [_up_to_a_step(-1, 0), _up_to_a_step(0, 1), _towards_zero, _towards_code_zero],
+        "Codes are up to a whole step off: cut off to one side. Round to the nearest.",
+    ),
+    "counted from low": (
+        [_from_low(-0.5, 0.5), _from_low(-1, 0), _from_low_towards_zero],
+        "Yours counts the steps from `low`. No code lies exactly there, since the zero point is rounded: turned back by "
+        "scale * (code - zero_point), some values are off by more than half a step. Count from 0: "
+        "np.round(values / scale) + zero_point.",
+    ),
+    "counted from 0": (
+        [_up_to_a_step(-0.5, 0.5, lambda value, scale, zero_point, low: (value - low) / scale)],
+        "Yours counts the steps from `low` as from 0 to 255, and cuts off what is above 127. The zero point belongs to codes "
+        "from -128: np.round(values / scale) + zero_point.",
+    ),
+    "zero point subtracted": (
+        [_up_to_a_step(-0.5, 0.5, lambda value, scale, zero_point, low: value / scale - zero_point)],
+        "Yours subtracts the zero point. From value = scale * (code - zero_point) follows code = value / scale + zero_point.",
+    ),
+    "zero point left out": (
+        [
+            _up_to_a_step(-0.5, 0.5, lambda value, scale, zero_point, low: value / scale),
+            _up_to_a_step(-0.5, 0.5, lambda value, scale, zero_point, low: value / scale - 128),
+        ],
+        "The zero point that you return is left out of your codes (they count from 0 or from -128): the value 0 has to get "
+        "the code zero_point. Add it to values / scale.",
+    ),
+}
+
+
+def _placed(placing, told, case):
+    """Whether the codes are those of that placing, clipped; at a tie either neighbour will do."""
+    values, low, _ = case
+    scale, zero_point = told["scale"], number(told.get("zero_point")) or 0
+    for value, code in zip(values, told["codes"], strict=True):
+        place, down, up = placing(value, scale, zero_point, min(low, 0.0))
+        if not _clipped(place + down) - 1e-6 <= code <= _clipped(place + up) + 1e-6:
+            return False
+    return True
+
+
+def _clipped(place):
+    return min(max(place, -128), 127)
+
+
+def _judge_placing(evidence, cases):
+    """The verdict of the way that explains the codes of all cases; None if none does."""
+    whole = {name: case for name, case in cases.items() if name not in ("no width", "empty")}
+    if any(not isinstance(evidence.get(n), dict) or _judge_shape(n, evidence[n], c) for n, c in whole.items()):
+        return None
+    if any(_judge_line(n, evidence[n], c) for n, c in whole.items()):
+        return None
+    for name, (placings, message) in PLACINGS.items():
+        if any(all(_placed(placing, evidence[n], c) for n, c in whole.items()) for placing in placings):
+            return not_yet(message, name)
+    return None
+
+
 def _judge_codes(told, case):
+    """What one value shows."""
     values, low, high = case
     scale, zero_point = told["scale"], number(told.get("zero_point")) or 0
     places = [value / scale + zero_point for value in values]
-    offs = [code - min(max(place, -128), 127) for place, code in zip(places, told["codes"], strict=True)]
-    if max(map(abs, offs), default=0) <= 0.5 + 1e-6:
-        return None
+    offs = [code - _clipped(place) for place, code in zip(places, told["codes"], strict=True)]
     worst = max(range(len(offs)), key=lambda i: abs(offs[i]))
     where = f"{values[worst]:.4f}, with low {low:.3f} and high {high:.3f},"
     if abs(offs[worst]) > 1 and not -129 < places[worst] < 128:
         return not_yet(f"{where} lies outside, and its code is {told['codes'][worst]}: it wrapped around. Clip first.", "wraps")
-    if abs(offs[worst]) < 1 and -128 < places[worst] < 127 and abs(told["codes"][worst]) < 127:
-        return not_yet("Codes are up to a whole step off: cut off to one side. Round to the nearest.", "cut off")
-    wanted = round(min(max(places[worst], -128), 127))
+    if 0.0 in values and told["codes"][values.index(0.0)] != zero_point:
+        code = told["codes"][values.index(0.0)]
+        return not_yet(f"The zero point is the code of 0. Yours is {zero_point:.0f}, and your code for 0 is {code}.")
+    wanted = round(_clipped(places[worst]))
     return not_yet(f"{where} gets the code {wanted}; yours is {told['codes'][worst]}. The codes run from -128 to 127.")
 
 
@@ -199,7 +295,10 @@ def answers_of(rng):
 
 def probe_agreement(answer, rng):
     late, original, device, group, threshold = answers_of(rng)
-    report = answer(late.copy(), original.copy(), device.copy(), group.copy(), threshold)
+    try:
+        report = answer(late.copy(), original.copy(), device.copy(), group.copy(), threshold)
+    except Exception as error:
+        return {"raised": raised(error)}
     if not isinstance(report, dict):
         return {"type": type(report).__name__}
     return {"report": {str(name): _row(row) for name, row in report.items()}}
@@ -269,6 +368,13 @@ AGREEMENT_MISCONCEPTIONS = {
 
 def judge_agreement(evidence, rng):
     case = answers_of(rng)
+    if isinstance(evidence, dict) and "raised" in evidence:
+        told = f"yours raised {evidence['raised']!s:.240}."
+        if "NaN" in told:
+            told += " There is NaN in `device` where it gave no answer: take both AUCs of the answered flights."
+        return not_yet(
+            f"With four groups of flights, some without an answer and one with all answered ones late, {told}", "raises"
+        )
     report = evidence.get("report") if isinstance(evidence, dict) else None
     if not isinstance(report, dict):
         told = evidence.get("type") if isinstance(evidence, dict) else "something else"
@@ -346,7 +452,11 @@ def situations(rng):
 def probe_choose(answer, rng):
     found = {}
     for what, (candidates, gate) in situations(rng).items():
-        name = answer([dict(c) for c in candidates], dict(gate))
+        try:
+            name = answer([dict(c) for c in candidates], dict(gate))
+        except Exception as error:
+            found[what] = {"raised": raised(error)}
+            continue
         found[what] = name if name is None or isinstance(name, str) else f"<a {type(name).__name__}>"
     return found
 
@@ -412,9 +522,32 @@ CHOOSE_MISCONCEPTIONS = {
 }
 
 
+NOT_SHOWN = "It was not shown to be good: the candidate is out, and the others are still looked at."
+RAISED = {  # in which situation: what was special about it
+    "a measure is absent": "There a candidate lacks a measure of the gate; candidate.get(measure) is None then. " + NOT_SHOWN,
+    "a measure is None": "There a measure of a candidate is None, which cannot be compared with a number. " + NOT_SHOWN,
+    "a measure is NaN": "There a measure of a candidate is NaN. " + NOT_SHOWN,
+    "a gate on size": "The gate names what counts, and here it names other measures than before: go through gate.items().",
+    "none fits": "There nobody is left after the gate: return None before you take the smallest.",
+    "no candidates": "There nobody is left, since nobody came: return None before you take the smallest.",
+}
+
+
+def _judge_raised(cases, got):
+    what = next((what for what in cases if isinstance(got.get(what), dict)), None)
+    if what is None:
+        return None
+    (candidates, gate), told = cases[what], str(got[what].get("raised"))[:240]
+    special = RAISED.get(what, f"The candidates were {len(candidates)}, the gate {gate}.")
+    return not_yet(f"In the case '{what}' yours raised {told}. {special}", "raises")
+
+
 def judge_choose(evidence, rng):
     cases = situations(rng)
     got = evidence if isinstance(evidence, dict) else {}
+    failed = _judge_raised(cases, got)
+    if failed:
+        return failed
     want = {what: chosen(*case) for what, case in cases.items()}
     if got == want:
         return passed()
@@ -452,8 +585,8 @@ QUESTIONS = {
         ),
         notebook=SOLUTION,
         misconceptions=(
-            "zero left out", "256 steps", "symmetric", "wraps", "cut off", "unsigned", "not int8", "zero point not whole",
-            "gap taken", "no width", "not three", "range of the values",
+            "zero left out", "256 steps", "symmetric", "wraps", "unsigned", "not int8", "zero point not whole",
+            "gap taken", "no width", "not three", "range of the values", *PLACINGS,
         ),
     ),
     "33c.2": Question(
@@ -467,7 +600,7 @@ QUESTIONS = {
             "unless both outcomes occur among them.",
         ),
         notebook=SOLUTION,
-        misconceptions=("no dict", "other groups", "keys", *AGREEMENT_MISCONCEPTIONS),
+        misconceptions=("raises", "no dict", "other groups", "keys", *AGREEMENT_MISCONCEPTIONS),
     ),
     "33c.3": Question(
         title="Which one may be released?",
@@ -479,6 +612,6 @@ QUESTIONS = {
             "min(passing, key=lambda c: (c['kB'], c['auc_lost']))['name'], and None where nobody passes.",
         ),
         notebook=SOLUTION,
-        misconceptions=("not a name", "no gate", "none is None", *CHOOSE_MISCONCEPTIONS),
+        misconceptions=("raises", "not a name", "no gate", "none is None", *CHOOSE_MISCONCEPTIONS),
     ),
 }  # fmt: skip
