@@ -21,6 +21,7 @@ from helpers.course.verdict import PASSED
 
 HIDDEN_SEEDS = (7, 2013, 990_017)  # as a grader's, which a learner never sees
 FAILED = "check failed"
+WRONG = "wrong answer"
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,16 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Answers:
-    """Of one question. Say `may_change_inputs=False` where changing them is what the question is about."""
+    """Of one question.
+
+    Say `may_change_inputs=False` where changing them is what the question is about, and `costly=True` where each try starts
+    real programs: then fewer seeds are tried.
+    """
 
     right: list
     wrong: list
     may_change_inputs: bool = True
+    costly: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,10 +137,15 @@ def _constant(value):
     return lambda *args, **kwargs: value
 
 
-def seeds(question_id, place=None):
-    """All of them for right answers; for a wrong one (by its place) the learner's and one of the hidden, in turn."""
-    hidden = HIDDEN_SEEDS if place is None else (HIDDEN_SEEDS[place % len(HIDDEN_SEEDS)],)
-    return (asking.study_seed(question_id), *hidden)
+def seeds(question_id, place=None, *, costly=False):
+    """All of them for right answers; for a wrong one (by its place) the learner's and one of the hidden, in turn.
+
+    Where each costs much: two for a right answer, and for a wrong one a single one, in turn.
+    """
+    known = (asking.study_seed(question_id), *HIDDEN_SEEDS)
+    if costly:
+        return known[:2] if place is None else (known[place % len(known)],)
+    return known if place is None else (known[0], HIDDEN_SEEDS[place % len(HIDDEN_SEEDS)])
 
 
 def attempt(question, answer, seed, what=""):
@@ -153,7 +164,7 @@ def try_right(question_id, question, answers):
     tried = [
         attempt(question, answer, seed, f"right answer {place}")
         for place, answer in enumerate(answers.right, start=1)
-        for seed in seeds(question_id)
+        for seed in seeds(question_id, costly=answers.costly)
     ]
     noisy_ones = [
         (place, noisy(answer, answers.may_change_inputs))
@@ -167,11 +178,11 @@ def try_right(question_id, question, answers):
 
 
 def try_wrong(question_id, question, answers):
-    """Each wrong answer with two seeds, and the intruders."""
+    """Each wrong answer with its seeds, and the intruders."""
     tried = [
-        attempt(question, wrong.answer, seed, f"wrong answer {place}")
+        attempt(question, wrong.answer, seed, f"{WRONG} {place}")
         for place, wrong in enumerate(answers.wrong, start=1)
-        for seed in seeds(question_id, place)
+        for seed in seeds(question_id, place, costly=answers.costly)
     ]
     right = {repr(answer) for answer in answers.right if not callable(answer)}
     others = {what: answer for what, answer in intruders().items() if isinstance(answer, Anything) or repr(answer) not in right}
@@ -188,7 +199,7 @@ def faults(question_id, question, answers, right, wrong):
     told += [f"refused: {t}" for t in right if t.outcome != PASSED]
     told += [f"accepted: {t}" for t in wrong if t.outcome == PASSED]
     told += [f"the check itself failed: {t}" for t in wrong if t.outcome == FAILED]
-    for t in wrong[: len(answers.wrong) * 2]:
+    for t in [each for each in wrong if each.what.startswith(WRONG)]:
         expected = answers.wrong[int(t.what.rpartition(" ")[2]) - 1]
         if t.misconception != expected.misconception:
             told.append(f"told of {t.misconception!r}, not {expected.misconception!r}: {t}")

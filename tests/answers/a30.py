@@ -282,6 +282,7 @@ def untouched(text):
 
 ANSWERS = {
     "30.1": Answers(
+        costly=True,
         right=[made(API), made(BY_PYDANTIC, contract=CONTRACT), made(BY_SERVICE)],
         wrong=[
             Wrong(made(None), "unfinished", "There is no api.py"),
@@ -299,6 +300,7 @@ ANSWERS = {
         ],
     ),
     "30.2": Answers(
+        costly=True,
         right=[page(), made(app=BY_CSV), made(app=BY_FORM)],
         wrong=[
             Wrong(made(), "unfinished", "There is no app.py"),
@@ -320,6 +322,7 @@ ANSWERS = {
         ],
     ),
     "30.3": Answers(
+        costly=True,
         right=[
             whole(),
             whole(BY_PYDANTIC, BY_CSV, lambda: model((1, 2, 3)), contract=CONTRACT),
