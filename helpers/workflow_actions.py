@@ -110,7 +110,7 @@ def _cache(given):
 
     GitHub keeps files when the job ends. Here no step runs then: the paths become links to where they are to be kept.
     """
-    store, key = Path(os.environ["WORKBOOK_CACHE"]), given["key"]
+    store, key = Path(os.environ["WORKBOOK_KEPT"]), given["key"]
     notes = sorted(store.glob("*/key.json"), key=os.path.getmtime)
     kept = {json.loads(note.read_bytes()): note.parent for note in notes if "-" not in note.parent.name}
     prefixes = filter(None, given.get("restore-keys", "").split("\n"))

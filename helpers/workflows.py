@@ -241,6 +241,8 @@ def _run(repository, event, ref, before, settings, to, only=None):
 
 def _record(path, document, error, facts, before, settings, to, home):
     """Run one file and keep what came of it."""
+    from helpers import flights
+
     number, folder = _new_folder(to / "runs")
     started, records, passed = time.monotonic(), [], False
     (home / "tmp").mkdir(parents=True)
@@ -252,7 +254,8 @@ def _record(path, document, error, facts, before, settings, to, home):
             "message": git("log", "-1", "--format=%B", cwd=path.parent),
         }
         event["repository"] = {"full_name": "you/" + re.sub(r"[^\w.-]+", "-", to.stem), "default_branch": "main"}
-        places = {"WORKBOOK_RUN": str(folder), "WORKBOOK_CACHE": str(to / "cache")}
+        known = str(flights.cache_path().parent)  # or each push would read all flights anew
+        places = {"WORKBOOK_RUN": str(folder), "WORKBOOK_KEPT": str(to / "cache"), "WORKBOOK_CACHE": known}
         records, passed, error = _act(path, document, facts["event"], event, number, settings, places, home)
         workflow_actions.keep_caches(to / "cache", folder.name, passed)
     document = {} if error and not records else document  # nothing began

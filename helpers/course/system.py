@@ -43,6 +43,9 @@ LIT = {  # notebook: the parts it adds
     "33b_on_prem": ("service", "platform"),
     "33c_edge": ("training", "service"),
     "41_why_ci_cd": ("pipeline",),
+    "42a_github_actions": ("pipeline",),
+    "42b_dvc": ("data", "pipeline"),
+    "42c_jenkins_and_mlflow_projects": ("pipeline",),
 }
 WIDTH, HEIGHT, BOX_WIDTH, BOX_HEIGHT = 950, 320, 150, 56
 
