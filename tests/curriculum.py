@@ -3,7 +3,7 @@
 L11, L12, L21, L22B = "11_what_is_mlops", "12_ml_lifecycle", "21_why_experiment_tracking", "22b_weights_and_biases"
 L22C, L23, L31 = "22c_tensorboard", "23_compare_and_reproduce", "31_rest_api"
 L32, L33A, L33B, L33C = "32_interactive_apps", "33a_cloud", "33b_on_prem", "33c_edge"
-L41 = "41_why_ci_cd"
+L41, L42A, L42B, L42C = "41_why_ci_cd", "42a_github_actions", "42b_dvc", "42c_jenkins_and_mlflow_projects"
 DEVOPS = "Applying DevOps principles (automation, versioning, monitoring) to ML workflows"
 COMPARE = "Discussion: compare traditional software pipelines with ML pipelines and identify key challenges"
 VISUALIZE = "Visualize model training loss, ROC, and parameters"
@@ -164,6 +164,35 @@ CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
         "Ensure consistent performance across versions and environments": (
             [(L41, cell) for cell in ("three-results", "run-three-times", "two-environments", "gate", "slices", "contract")],
             ["41.2", "41.3"],
+        ),
+    },
+    "4.2 Tools": {
+        "GitHub Actions: automate workflows triggered by commits": (
+            [
+                (L42A, cell)
+                for cell in ("ten-lines", "ten-lines-push", "train-job", "whole", "better", "night", "careless-lint", "clean-run")
+            ],
+            ["42a.1", "42a.2"],
+        ),
+        "DVC (Data Version Control): version datasets and pipelines": (
+            [
+                (L42B, cell)
+                for cell in ("by-hand", "dvc-add", "push-pull", "dvc-yaml", "repro", "experiment", "february", "back", "trace")
+            ],
+            ["42b.1", "42b.2", "42b.3"],
+        ),
+        "Jenkins, MLflow Pipelines: for larger pipelines and teams": (
+            [
+                (L42C, cell)
+                for cell in ("parse", "outline", "compare", "run", "lint-regret", "project", "missing", "from-commit", "program")
+            ],
+            ["42c.1", "42c.2", "42c.3"],
+        ),
+    },
+    "4 Exercise": {
+        "Set up a GitHub Action to train and log a model on each push": (
+            [(L42A, cell) for cell in ("train-job", "better", "read-back", "trace")],
+            ["40.1", "40.2", "40.3"],
         ),
     },
 }

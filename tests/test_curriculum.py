@@ -20,7 +20,8 @@ def test_a_bullet_is_taught_and_practised(section, bullet):
     for question_id in questions:
         assert question_id in KNOWN, f"there is no question {question_id}"
         place = ROOT / KNOWN[question_id].notebook.replace("solutions/", "exercises/", 1)
-        notebooks = [place] if place.suffix == ".ipynb" else list(place.parent.glob("*.ipynb"))  # its answer is a file there
+        folder = ROOT.joinpath(*place.relative_to(ROOT).parts[:2])
+        notebooks = [place] if place.suffix == ".ipynb" else list(folder.glob("*.ipynb"))  # its answer is a file in that folder
         cells = [cell for notebook in notebooks for cell in code_cells(read(notebook))]
         asked = [asked for cell in cells for asked in regions.checked_questions(cell.source)]
         assert question_id in asked, f"{question_id} is asked nowhere"

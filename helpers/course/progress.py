@@ -161,7 +161,8 @@ def _heading(lesson, questions):
     """
     root = Path(__file__).resolve().parents[2]
     exercises = {root / "exercises" / Path(question.notebook).relative_to("solutions") for question in questions.values()}
-    for notebook in [*sorted((root / "notebooks").glob(f"{lesson}_*.ipynb")), *sorted(exercises)]:
+    in_folders = (root / "exercises").glob(f"{lesson}_*/{lesson}_*.ipynb")  # of files to be written; the notebook lies beside
+    for notebook in [*sorted((root / "notebooks").glob(f"{lesson}_*.ipynb")), *sorted(exercises), *sorted(in_folders)]:
         if notebook.suffix == ".ipynb" and notebook.exists():
             cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
             found = re.search(r"^# (?:Exercise )?([^:\n]+)", "".join(cells[0]["source"]))
