@@ -19,18 +19,19 @@ import fastapi
 import orjson
 import uvicorn
 
-from helpers import cloud, flight_records, flight_schema, onnx_model, services
+from helpers import cloud, flight_records, flight_schema, onnx_model, prediction_log, services
 from helpers.model_source import ALIAS, NAME, Folder, Registry, Served, register, save
 
 LARGEST_BODY = 200_000_000  # bytes
+REQUEST_ID = "X-Request-Id"  # the header: a caller's own name for a request
 PATIENCE = 10.0  # seconds that a body may take to arrive
 POLL = 0.5  # seconds between two looks at the registry
 
 __all__ = ["Folder", "Registry", "Served", "create_app", "main", "register", "save", "start"]
-log = logging.getLogger("uvicorn.error")
+logger = logging.getLogger("uvicorn.error")
 
 
-def start(source, *, name=NAME, alias=ALIAS, port=None):
+def start(source, *, name=NAME, alias=ALIAS, port=None, log=None):
     """Start the service in the background.
 
     Parameters
@@ -43,6 +44,8 @@ def start(source, *, name=NAME, alias=ALIAS, port=None):
         In the registry.
     port : int, optional
         A free one by default.
+    log : path-like, optional
+        Log every prediction into this file before it is given: see `helpers.prediction_log`.
 
     Returns
     -------
@@ -55,11 +58,12 @@ def start(source, *, name=NAME, alias=ALIAS, port=None):
         No model could be loaded in time; its log says why.
     """
     where = ["--registry", source, "--name", name, "--alias", alias] if "://" in str(source) else ["--folder", str(source)]
+    where += ["--log", str(log)] if log else []
     command = [sys.executable, "-m", "helpers.serving", *where, "--port", "{port}"]
     return services.start("Flight API", command, ready="/healthcheck", port=port, timeout=30)
 
 
-def create_app(source, *, poll=POLL, environ=os.environ):
+def create_app(source, *, poll=POLL, environ=os.environ, log=None, clock=time.time):
     """Make the web app.
 
     Parameters
@@ -70,6 +74,10 @@ def create_app(source, *, poll=POLL, environ=os.environ):
         Seconds between two looks at the source.
     environ : mapping of str to str
         Vertex AI's variables add its routes.
+    log : helpers.prediction_log.PredictionLog, optional
+        An answer leaves when its predictions are in there; if they cannot be, it is 503. The caller closes it.
+    clock : callable, default time.time
+        Gives the time of a prediction, in seconds since 1970.
 
     Returns
     -------
@@ -83,10 +91,11 @@ def create_app(source, *, poll=POLL, environ=os.environ):
         watch = asyncio.create_task(_watch(app.state, source, poll))
         yield
         watch.cancel()
-        log.info(f"{app.state.meters.begun} requests begun, {app.state.meters.finished} finished.")
+        logger.info(f"{app.state.meters.begun} requests begun, {app.state.meters.finished} finished.")
 
     app = fastapi.FastAPI(title="Flight delay", version="1", lifespan=lifespan)
-    app.state.served, app.state.problem, app.state.meters, app.state.stopping = None, "not loaded yet", Meters(), False
+    app.state.served, app.state.problem, app.state.stopping = None, "not loaded yet", False
+    app.state.meters, app.state.log, app.state.clock = Meters(logging=log is not None), log, clock
     _add_routes(app, *cloud.vertex_routes(environ))
     return app
 
@@ -98,28 +107,36 @@ async def _watch(state, source, poll):
             version = await source.version()
             if state.served is None or state.served.version != version["version"]:
                 state.served = await source.fetch(version)
-                log.info(f"Version {state.served.version} is in use.")
+                logger.info(f"Version {state.served.version} is in use.")
             state.problem = ""
         except asyncio.CancelledError:
             raise
         except Exception as error:  # the registry is down, the file is foreign: told in /healthcheck, tried again
             told = str(error) or type(error).__name__
             if told != state.problem:
-                log.warning(f"No new model: {told}")
+                logger.warning(f"No new model: {told}")
             state.problem = told
         await asyncio.sleep(poll)
 
 
 class Meters:
-    """What is counted, for Prometheus."""
+    """What is counted, for Prometheus.
 
-    def __init__(self):
+    Parameters
+    ----------
+    logging : bool, default False
+        Predictions are logged, so that those that could not be are counted too.
+    """
+
+    def __init__(self, logging=False):
         import prometheus_client as prometheus
 
         self.begun = self.finished = 0
         self.registry = prometheus.CollectorRegistry()
         self.requests = prometheus.Counter("requests", "Requests.", ["route", "status"], registry=self.registry)
         self.flights = prometheus.Counter("flights", "Flights that got an answer.", ["version"], registry=self.registry)
+        if logging:
+            self.unlogged = prometheus.Counter("unlogged", "Flights whose answer the log refused.", registry=self.registry)
         self.seconds = prometheus.Histogram("seconds", "Time of a request.", ["route"], registry=self.registry)
 
     def page(self):
@@ -164,7 +181,10 @@ def _add_predict(app, path, read, encode, schema, shape=None, kinds=None):
     async def predict(request: fastapi.Request):
         began, served = time.perf_counter(), state.served
         meters.begun += 1
-        status, content = await _answer(request, served, read, encode)
+        status, content, flights = await _answer(request, served, read, encode)
+        headers = None
+        if state.log is not None:
+            status, content, headers = await _logged(state, request, status, content, flights)
         took.observe(time.perf_counter() - began)
         if status not in done:
             done[status] = meters.requests.labels(path, str(status))
@@ -173,7 +193,7 @@ def _add_predict(app, path, read, encode, schema, shape=None, kinds=None):
         if status == 200:
             meters.flights.labels(served.version).inc(len(content["late"]))
             content = shape(content) if shape else content
-        return _reply(state, status, content)
+        return _reply(state, status, content, headers)
 
     body = {"required": True, "content": {"application/json": {"schema": schema}, **(kinds or {})}}
     app.post(path, openapi_extra={"requestBody": body}, responses=RESPONSES)(predict)
@@ -193,10 +213,11 @@ def _add_health(app, paths):
         app.get(path, responses=told)(healthcheck)
 
 
-def _reply(state, status, content):
+def _reply(state, status, content, headers=None):
     raw = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-    closing = {"Connection": "close"} if state.stopping else None  # so that nobody writes to a line that will end
-    return fastapi.Response(raw, status, closing, "application/json")
+    if state.stopping:
+        headers = {**(headers or {}), "Connection": "close"}  # so that nobody writes to a line that will end
+    return fastapi.Response(raw, status, headers, "application/json")
 
 
 COLUMN_KINDS = {flight_records.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
@@ -205,24 +226,41 @@ RESPONSES = {
     408: {"description": "the body did not arrive in time"},
     413: {"description": "the body is too large"},
     422: {"description": "`problems`: where, what came, and what is wrong"},
-    503: {"description": "no model is in use yet"},
+    503: {"description": "no model is in use yet, or the prediction could not be logged"},
 }
 
 
 async def _answer(request, served, read, encode):
     if served is None:
-        return 503, {"problems": [{"where": "service", "came": "", "problem": "no model is in use yet: see /healthcheck"}]}
+        return 503, {"problems": [{"where": "service", "came": "", "problem": "no model is in use yet: see /healthcheck"}]}, None
     try:
         body = await asyncio.wait_for(_body(request), PATIENCE)
     except TimeoutError:
-        return 408, {"problems": [{"where": "body", "came": "", "problem": f"it did not arrive within {PATIENCE:.0f} s"}]}
+        return 408, {"problems": [{"where": "body", "came": "", "problem": f"it did not arrive within {PATIENCE:.0f} s"}]}, None
     if body is None:
-        return 413, {"problems": [{"where": "body", "came": "", "problem": f"it is larger than {LARGEST_BODY:,} bytes"}]}
+        return 413, {"problems": [{"where": "body", "came": "", "problem": f"it is larger than {LARGEST_BODY:,} bytes"}]}, None
     try:
-        matrix = encode(served.model, read(body))
+        flights = read(body)
+        matrix = encode(served.model, flights)
     except flight_schema.BadFlights as error:
-        return 422, {"problems": error.problems}
-    return 200, {"version": served.version, "late": served.model.probability_late(matrix)}
+        return 422, {"problems": error.problems}, None
+    return 200, {"version": served.version, "late": served.model.probability_late(matrix)}, flights
+
+
+async def _logged(state, request, status, content, flights):
+    """The answer, once it is on the disk; a refusal if it cannot be. Either carries the request's id."""
+    when = state.clock()
+    request_id = request.headers.get(REQUEST_ID)
+    if not prediction_log.is_request_id(request_id):
+        request_id = prediction_log.new_request_id(when)
+    if status == 200:
+        try:
+            await state.log.append_async(request_id, flights, content["late"], version=content["version"], when=when)
+        except prediction_log.LogError as error:
+            state.meters.unlogged.inc(len(content["late"]))
+            told = f"what cannot be logged is not answered. {error}"
+            status, content = 503, {"problems": [{"where": "log", "came": "", "problem": told}]}
+    return status, content, {REQUEST_ID: request_id}
 
 
 async def _body(request):
@@ -255,6 +293,7 @@ def main(arguments=None, environ=os.environ):
     parser.add_argument("--host", help=f"{services.LOOPBACK} by default")
     parser.add_argument("--port", type=int, help="8000 by default")
     parser.add_argument("--drain", type=float, default=0, metavar="SECONDS", help="go on answering so long when told to stop")
+    parser.add_argument("--log", metavar="FILE", help="log every prediction there before it is given; made if absent")
     options = parser.parse_args(arguments)
     try:
         asked = cloud.contract([options.word], environ) or cloud.Contract(services.LOOPBACK, 8000)
@@ -262,10 +301,12 @@ def main(arguments=None, environ=os.environ):
         if (folder is None) == (options.registry is None):
             parser.error("one of --registry URL and --folder FOLDER is needed: where the model comes from")
         source = Folder(folder) if folder else Registry(options.registry, options.name, options.alias)
-        app = create_app(source, environ=environ)
-    except cloud.CloudError as error:
+        log = prediction_log.PredictionLog(options.log) if options.log else None
+        app = create_app(source, environ=environ, log=log)
+    except (cloud.CloudError, prediction_log.LogError) as error:
         parser.error(str(error))
-    _run(app, options.host or asked.host, options.port or asked.port, options.drain)
+    with log or contextlib.nullcontext():
+        _run(app, options.host or asked.host, options.port or asked.port, options.drain)
 
 
 def _run(app, host, port, drain):
@@ -283,6 +324,11 @@ def _run(app, host, port, drain):
 
         async def on_tick(self, counter):
             return await super().on_tick(counter) or time.monotonic() > self.until
+
+        async def shutdown(self, sockets=None):
+            await super().shutdown(sockets)
+            if app.state.log is not None:
+                app.state.log.close()  # here: afterwards uvicorn ends the process by the signal that it got
 
     server = Server(config)
     with contextlib.suppress(KeyboardInterrupt):

@@ -45,7 +45,7 @@ class Answers:
     """Of one question.
 
     Say `may_change_inputs=False` where changing them is what the question is about, and `costly=True` where each try starts
-    real programs: then fewer seeds are tried.
+    real programs: then each is tried with one seed.
     """
 
     right: list
@@ -137,15 +137,15 @@ def _constant(value):
     return lambda *args, **kwargs: value
 
 
-def seeds(question_id, place=None, *, costly=False):
-    """All of them for right answers; for a wrong one (by its place) the learner's and one of the hidden, in turn.
+def seeds(question_id, place, *, right, costly):
+    """Of an answer, by its place: all for a right one; for a wrong one the learner's and one of the hidden, in turn.
 
-    Where each costs much: two for a right answer, and for a wrong one a single one, in turn.
+    Where each costs much it is a single one, in turn.
     """
     known = (asking.study_seed(question_id), *HIDDEN_SEEDS)
     if costly:
-        return known[:2] if place is None else (known[place % len(known)],)
-    return known if place is None else (known[0], HIDDEN_SEEDS[place % len(HIDDEN_SEEDS)])
+        return (known[place % len(known)],)
+    return known if right else (known[0], HIDDEN_SEEDS[place % len(HIDDEN_SEEDS)])
 
 
 def attempt(question, answer, seed, what=""):
@@ -160,11 +160,11 @@ def attempt(question, answer, seed, what=""):
 
 
 def try_right(question_id, question, answers):
-    """Each right answer with each seed; once more noisily, where it is a function."""
+    """Each right answer with its seeds; once more noisily, where it is a function."""
     tried = [
         attempt(question, answer, seed, f"right answer {place}")
         for place, answer in enumerate(answers.right, start=1)
-        for seed in seeds(question_id, costly=answers.costly)
+        for seed in seeds(question_id, place, right=True, costly=answers.costly)
     ]
     noisy_ones = [
         (place, noisy(answer, answers.may_change_inputs))
@@ -182,7 +182,7 @@ def try_wrong(question_id, question, answers):
     tried = [
         attempt(question, wrong.answer, seed, f"{WRONG} {place}")
         for place, wrong in enumerate(answers.wrong, start=1)
-        for seed in seeds(question_id, place, costly=answers.costly)
+        for seed in seeds(question_id, place, right=False, costly=answers.costly)
     ]
     right = {repr(answer) for answer in answers.right if not callable(answer)}
     others = {what: answer for what, answer in intruders().items() if isinstance(answer, Anything) or repr(answer) not in right}
