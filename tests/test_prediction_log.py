@@ -15,7 +15,9 @@ import sys
 import tempfile
 import threading
 import time
+import types
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -312,7 +314,9 @@ def start_process(target, *arguments):
     if sys.platform != "win32":
         context.set_forkserver_preload(["tests.log_processes", "onnxruntime", "uvicorn", "prometheus_client"])
     process = context.Process(target=target, args=arguments, daemon=True)
-    process.start()
+    # Otherwise the child would run the main program again: pytest's, or what a test has put in its place.
+    with mock.patch.dict(sys.modules, {"__main__": types.ModuleType("__main__")}):
+        process.start()
     return process
 
 

@@ -304,11 +304,30 @@ SECONDS = 180  # for all of one check
 
 
 def write_repository(folder):
-    """The small repository of the exercise, for trying by hand: everything but `dvc.yaml`, which is left alone."""
+    """The small repository of the exercise, for trying by hand: everything but `dvc.yaml`."""
     for name, text in _files(_first_world(np.random.default_rng(2013))).items():
         path = Path(folder) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def repro(folder, text):
+    """Save a `dvc.yaml` in that repository and call `dvc repro` there; give what DVC says."""
+    if not isinstance(text, str):
+        return "Nothing to try yet: dvc_yaml is no text."
+    here = Path(folder).resolve()
+    (here / "dvc.yaml").write_text(text, encoding="utf-8", newline="\n")
+    command, out = [sys.executable, "-P", "-m", "dvc", "repro"], {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, cwd=here, env=_environment(here.parent), stdin=subprocess.DEVNULL, check=False, **out)
+    return done.stdout.decode("utf-8", "replace").replace("\r\n", "\n").strip()
+
+
+def _environment(folder):
+    """No settings but the repository's own, and this environment's programs first."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
+    env |= {f"DVC_{kind}_DIR": str(folder / "settings") for kind in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")}
+    programs = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent), env.get("PATH", "")]
+    return env | {"DVC_NO_ANALYTICS": "1", "PATH": os.pathsep.join(programs), "PYTHONUTF8": "1", "NO_COLOR": "1", "LC_ALL": "C"}
 
 
 def _first_world(rng):
@@ -384,13 +403,11 @@ def _repros(folder, text, steps):
     worlds[0]["files"]["dvc.yaml"] = text
     worlds.append({"files": {}, "run": None, "remove": OUTPUTS})
     plan.write_text(json.dumps(worlds), encoding="utf-8")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
-    env |= {f"DVC_{kind}_DIR": str(folder / "settings") for kind in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")}
-    programs = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent), env.get("PATH", "")]
-    env |= {"DVC_NO_ANALYTICS": "1", "PATH": os.pathsep.join(programs), "PYTHONUTF8": "1", "NO_COLOR": "1", "LC_ALL": "C"}
     command = [sys.executable, "-P", "-m", __name__, *map(str, (plan, seen, log))]
     with log.open("wb") as out:
-        _wait(subprocess.Popen(command, cwd=repository, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out))
+        _wait(
+            subprocess.Popen(command, cwd=repository, env=_environment(folder), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        )
     if not seen.exists():
         return {"unfinished": log.read_text(encoding="utf-8", errors="replace")[-300:]}
     return json.loads(seen.read_text(encoding="utf-8").replace(json.dumps(f"{repository}{os.sep}")[1:-1], ""))

@@ -313,8 +313,8 @@ def judge_project(evidence, rng):
             return not_yet(*fault)
     if re.search(r"['\"]\{\w+\}['\"]", " ".join(told.values())):
         return not_yet(
-            "Your command puts quotes around a `{parameter}`. MLflow puts each value in quotes itself; with yours around them a "
-            f"value with a space, such as {to!r}, falls into pieces.",
+            "Your command puts quotes around a `{parameter}`. MLflow itself puts a value in quotes where that is needed; with "
+            f"yours around them a value with a space, such as {to!r}, falls into pieces.",
             "quoted twice",
         )
     if re.search(r"\$\{?\w+|\{\{", " ".join(told.values())):
@@ -432,7 +432,7 @@ def _no_secret(pipeline, text):
     if any(re.search(r"\b(echo|printenv|printf|env)\b", script(step)) for step in every(pipeline, "sh")) or every(
         pipeline, "echo"
     ):
-        return "A step still prints. The log is read by many, and masking hides only the exact text.", "prints the secret"
+        return "A step still prints. The log is read by many, and masking does not hide every form.", "prints the secret"
     return None
 
 
@@ -525,7 +525,8 @@ def _main_only(pipeline, text):
         if "main" in branches and not loose:
             guarded.append(stage.args[0])
     if "promote" not in guarded:
-        return "Every branch may still promote its model. Let the stage promote run on the branch main only.", "promotes anywhere"
+        reason = "Every branch may still promote its model. Let the stage promote run on main only: by `branch`, in its `when`."
+        return reason, "promotes anywhere"
     if guarded != ["promote"]:
         return "Only promote is for main alone. The other branches want to be trained and judged, too.", "all on main"
     return None
