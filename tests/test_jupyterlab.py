@@ -126,6 +126,13 @@ def scroll_to(page, text):
     return found
 
 
+def test_hidden_files_can_be_opened(server):
+    """Exercise 40 is about a file in `.github`."""
+    workflow = "exercises/40_github_action/repository/.github/workflows/train.yml"
+    with urllib.request.urlopen(f"{server}/api/contents/{workflow}?content=0", timeout=30) as reply:
+        assert reply.status == 200
+
+
 @pytest.mark.needs("chromium")
 def test_the_lesson_runs_from_the_menu(page):
     run_all(page, "notebooks/22a_mlflow.ipynb")

@@ -7,7 +7,7 @@ import sys
 from helpers.course import install
 
 FIRST_PAGE = "notebooks/00_start_here.ipynb"
-SETTINGS = install.ROOT / "helpers" / "course" / "jupyter"  # labconfig/default_setting_overrides.json lies in it
+SETTINGS = install.ROOT / "helpers" / "course" / "jupyter"  # for the server and for JupyterLab; hidden files may be opened
 
 
 def open_lab(arguments):

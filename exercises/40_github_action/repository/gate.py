@@ -14,7 +14,7 @@ def may_replace(y, new, champion, margin):
 
     y         array of bool: was the flight late
     new       array: the probabilities of the new model, for the same flights
-    champion  array: those of the champion; None where there is no champion yet, and then any model may
+    champion  array: those of the champion; None where there is no champion yet, and then any model passes
     margin    how much AUC the new model may lose
 
     `modeling.compare_auc(y, new, champion, n=0)[0]` is the AUC of the new model minus that of the champion.

@@ -358,9 +358,7 @@ def first_refused(evidence, push):
         return not_logged(push, "A push")
     if not green(push):
         if "gate" in failing(push).split("failed;")[0].lower():
-            return not_yet(
-                f"The first model, while there is no champion, may pass. Yours stops: {failing(push)}", "first refused"
-            )
+            return not_yet(f"While there is no champion, any model passes. Yours stops: {failing(push)}", "first refused")
         return not_yet(f"A good first model is to be promoted. Yours stops: {failing(push)}", "a step fails")
     if push["champion"] is None:
         return not_yet("The run of a good first model is green, and no model has the alias champion.", "nothing promoted")
@@ -446,7 +444,7 @@ def _judge_safe(evidence):
 LINTED = {
     "schema": ("GitHub could not read it", "no workflow"),
     "unpinned-uses": ("An action that is not pinned to a commit can change under you", "unpinned action"),
-    "excessive-permissions": ("`permissions: contents: read` is all that it needs", "too many rights"),
+    "excessive-permissions": ("`permissions:` and under it `contents: read` is all that it needs", "too many rights"),
     "template-injection": ("Give the step an env variable, and read that", "template injection"),
     "artipacked": ("`persist-credentials: false` keeps the token out of the checkout", "credentials kept"),
 }
@@ -463,7 +461,8 @@ def careless(evidence):
     given = [f"{name}: {value}" for each in rights if isinstance(each, dict) for name, value in each.items() if value == "write"]
     given += [each for each in rights if isinstance(each, str) and each not in ("", "read-all")]
     if given:
-        return not_yet(f"The workflow may {given[0]}; it only reads: `permissions: contents: read`.", "too many rights")
+        told = f"The workflow may {given[0]}; it only reads: `permissions:` and under it `contents: read`."
+        return not_yet(told, "too many rights")
     for name, job in jobs(evidence):
         minutes = str(job.get("timeout-minutes", ""))
         if "uses" not in job and not (minutes.isdigit() and 0 < int(minutes) <= 30):
@@ -484,20 +483,20 @@ def leaked(push, token):
     bare = re.sub(r"[^a-z0-9]", "", text.lower())
     for how, needle in disguised(token):
         if re.sub(r"[^a-z0-9]", "", needle.lower()) in bare:
-            told = f"The secret STORE_TOKEN is in the log, {how}: GitHub does not know it in this form, and masks nothing."
+            told = f"The secret STORE_TOKEN is in the log, {how}: a mask may not know this form, and here it did not."
             return not_yet(told, "secret encoded")
     if "***" in text:
         line = next(line for line in text.splitlines() if "***" in line)
         return not_yet(
             f"A step prints the secret STORE_TOKEN, in the line {line[:80]!r}. It was masked this time; encoded, or cut in two, "
-            "it would not be. Print no secret.",
+            "it may not be. Print no secret.",
             "secret printed",
         )
     return None
 
 
 def disguised(token):
-    """How a secret can look that a log does not mask."""
+    """How a secret can look that a log may not mask."""
     raw = token.encode()
     yield "as hex", raw.hex()
     yield "reversed", token[::-1]
@@ -552,7 +551,7 @@ QUESTIONS = {
         hints=(
             "The order of the steps: tests, train and log, fetch the champion, gate, promote. A step that ends with another code "
             "than 0 ends the job; leave it at that.",
-            "may_replace: where champion is None any model may pass; else compare the difference of the two AUCs, new minus "
+            "may_replace: where champion is None any model passes; else compare the difference of the two AUCs, new minus "
             "champion, with -margin.",
             "`return modeling.compare_auc(y, new, champion, n=0)[0] >= -margin`; `python training.py champion` before the gate; "
             "`python training.py promote` as the last step.",
@@ -585,8 +584,8 @@ QUESTIONS = {
         hints=(
             "`permissions:` and under it `contents: read`, at the top of the file; `timeout-minutes: 15` beside `runs-on`.",
             "An action is pinned by `uses: owner/name@` and the 40 digits of a commit; the version goes into a comment.",
-            "`actions/checkout` has `with:` and under it `persist-credentials: false`. What comes from the event goes into `env:`"
-            ' and is read in the script as "$NAME"; a secret too, and nothing prints it.',
+            "`actions/checkout` has `with:` and under it `persist-credentials: false`. No `${{ }}` in a `run:`: the value goes"
+            ' into `env:` and is read in the script as "$NAME"; a secret too, and nothing prints it.',
         ),
         notebook=WORKFLOW,
         misconceptions=(
