@@ -137,7 +137,7 @@ class Service:
                 self._process = psutil.Process(self.pid)
 
 
-def start(name, command, *, ready="/health", port=None, env=None, cwd=None, timeout=60):
+def start(name, command, *, ready="/health", port=None, env=None, cwd=None, files=None, timeout=60):
     """Start a server in the background and wait until it answers.
 
     Parameters
@@ -155,6 +155,9 @@ def start(name, command, *, ready="/health", port=None, env=None, cwd=None, time
         On top of this process's environment; None takes a variable out.
     cwd : path-like, optional
         Where it runs; the current folder by default.
+    files : dict of str to str, optional
+        Name and text of what it reads. They are put into a folder of the server's own, which goes when it does; `{folder}`
+        in the command becomes that folder.
     timeout : float, default 60
         Seconds that it may take.
 
@@ -178,7 +181,7 @@ def start(name, command, *, ready="/health", port=None, env=None, cwd=None, time
         chosen = port or _free_port()
         if _connects(chosen):
             continue
-        service = _launch(name, command, chosen, env, cwd)
+        service = _launch(name, command, chosen, env, cwd, files or {})
         try:
             problem = _wait_until_ready(service, ready, deadline, timeout)
         except _PortTaken:
@@ -286,11 +289,15 @@ def _database(store):
     return path
 
 
-def _launch(name, command, port, env, cwd):
+def _launch(name, command, port, env, cwd, files):
     folder = Path(tempfile.mkdtemp(prefix="service-"))
+    own = folder / "own"  # apart from what the guardian writes
+    own.mkdir()
+    for file, text in files.items():
+        (own / file).write_text(text, encoding="utf-8")
     changes = {"PYTHONUNBUFFERED": "1", **(env or {}), _guardian.MARK: str(folder)}  # unbuffered, or the log comes too late
     order = {
-        "command": [str(part).replace("{port}", str(port)) for part in command],
+        "command": [str(part).replace("{port}", str(port)).replace("{folder}", str(own)) for part in command],
         "env": {key: value for key, value in {**os.environ, **changes}.items() if value is not None},
         "cwd": str(Path(cwd or ".").absolute()),
         "folder": str(folder),

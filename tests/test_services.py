@@ -115,6 +115,14 @@ def test_it_is_ready_when_it_is_returned_and_gone_when_it_is_stopped(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_files_of_its_own_come_and_go_with_it(tmp_path):
+    files = {"hej.txt": "å"}
+    with services.start("page", [*PAGE, "--directory", "{folder}"], ready="/hej.txt", files=files) as service:
+        assert get(service.local_url + "hej.txt") == "å"
+        assert len(list(tmp_path.glob("service-*/own/hej.txt"))) == 1
+    assert not list(tmp_path.glob("service-*"))
+
+
 @pytest.mark.parametrize("prefix", ["/user/x/", "/user/x"])
 def test_the_url_goes_through_the_hub_where_there_is_one(monkeypatch, prefix):
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)
