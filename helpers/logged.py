@@ -23,7 +23,7 @@ _LATEST = """
 """
 
 
-def read(file, *, request_id=None, since=None, until=None, version=None, where=(), inputs=None):
+def read(file, *, request_id=None, since=None, until=None, version=None, where=(), inputs=None, last=None):
     """Read logged predictions, each with its outcome as far as that is known. All conditions given must hold.
 
     Parameters
@@ -43,6 +43,8 @@ def read(file, *, request_id=None, since=None, until=None, version=None, where=(
         missing value is never smaller or larger than another. Operators: = != < <= > >=.
     inputs : list of str, optional
         Which inputs to give, and in which order; all by default.
+    last : int, optional
+        Only so many, those logged last; at least 1.
 
     Returns
     -------
@@ -55,12 +57,14 @@ def read(file, *, request_id=None, since=None, until=None, version=None, where=(
     Raises
     ------
     ValueError
-        An operator is unknown, or a datetime has no time zone.
+        An operator is unknown, a datetime has no time zone, or `last` is under 1.
     LogError
         There is no such log, or it cannot be read.
     """
     import pandas
 
+    if last is not None and last < 1:
+        raise ValueError(f"last is {last!r}; expected 1 or more.")
     conditions, values = _conditions(request_id, since, until, version, where)
     outcome = f"LEFT JOIN ({_LATEST}) o ON o.request_id = p.request_id AND o.row = p.row"
     if request_id is not None:  # the latest of these alone: quicker than the latest of all
@@ -69,9 +73,9 @@ def read(file, *, request_id=None, since=None, until=None, version=None, where=(
     with opened(file, "read") as connection:
         found = connection.execute(
             f"""SELECT p.request_id, p.row, p.at, p.version, p.late, o.late, o.who, o.at, r.at, p.inputs FROM live p
-                {outcome} LEFT JOIN redactions r ON r.prediction = p.id WHERE {conditions} ORDER BY p.id""",
-            values,
-        ).fetchall()
+                {outcome} LEFT JOIN redactions r ON r.prediction = p.id WHERE {conditions} ORDER BY p.id DESC LIMIT ?""",
+            [*values, -1 if last is None else last],  # -1: no limit
+        ).fetchall()[::-1]
     table = pandas.DataFrame([row[:-1] for row in found], columns=list(OWN[1:]))
     for name in ("at", "outcome_at", "redacted"):
         table[name] = pandas.to_datetime(table[name].astype(float), unit="s", utc=True)

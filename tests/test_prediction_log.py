@@ -89,6 +89,10 @@ def test_what_goes_in_comes_out(log, file, january):
     assert list(table["request_id"]) == ["by-row"] * 2 + ["by-column"] * 5 and list(table["row"]) == [0, 1, 0, 1, 2, 3, 4]
     assert list(table["version"]) == ["7"] * 2 + ["8"] * 5 and table["at"][0] == datetime.datetime.fromtimestamp(THEN, UTC)
     assert table["note"][0] == 'ä "quoted"' and np.isnan(table["temp"][1]) and table["outcome"].isna().all()
+    assert list(logged.read(file, last=3)["row"]) == [2, 3, 4] and len(logged.read(file, last=9)) == 7
+    assert list(logged.read(file, last=1, version="7")["row"]) == [1]
+    with pytest.raises(ValueError, match="last is 0; expected 1 or more"):
+        logged.read(file, last=0)
     later = table.iloc[2:].reset_index(drop=True)
     assert np.allclose(later["late"], [0.1, 0.2, 0.3, 0.4, 0.5]) and list(later["dest"]) == list(X["dest"])
     assert np.array_equal(later["temp"].astype(np.float32), X["temp"].astype(np.float32), equal_nan=True)
