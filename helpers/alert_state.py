@@ -108,8 +108,8 @@ def notifications(alertmanager):
     Returns
     -------
     dict of str to dict
-        For "email", "slack" and "webhook": `sent`; `failed` (given up: `alertmanager_notifications_failed_total`); and
-        `failed_attempts` (some of which may have been mended by a retry).
+        For "email", "slack" and "webhook": `sent`, an attempt that still goes on among them; `failed` (given up:
+        `alertmanager_notifications_failed_total`); and `failed_attempts` (some of which may have been mended by a retry).
     """
     from prometheus_client.parser import text_string_to_metric_families
 

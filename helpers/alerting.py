@@ -30,7 +30,7 @@ SUMMARY = (
 )
 
 
-def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, name="Prometheus"):
+def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, name="Prometheus", history=None):
     """Start Prometheus.
 
     Parameters
@@ -47,6 +47,9 @@ def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, na
         A free one by default.
     name : str, default "Prometheus"
         To have two at once, give them two names.
+    history : path-like, optional
+        A folder of blocks, as `promtool tsdb create-blocks-from` makes them, with a value a day. Prometheus works in it, keeps
+        what is old, and takes a value to hold for a day.
 
     Returns
     -------
@@ -72,7 +75,9 @@ def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, na
     config["scrape_configs"] = [_job(job, where) for job, where in jobs.items()]
     files = {f"rules-{i}.yml": _good(alert_rules.check_rules, each, "The rule file") for i, each in enumerate(_listed(rules))}
     config["rule_files"] = list(files)
-    command = [alert_rules.program("prometheus"), "--config.file={folder}/prometheus.yml", "--storage.tsdb.path={folder}/data"]
+    command = [alert_rules.program("prometheus"), "--config.file={folder}/prometheus.yml"]
+    command += [f"--storage.tsdb.path={history or '{folder}/data'}"]
+    command += ["--storage.tsdb.retention.time=100y", "--query.lookback-delta=1d"] if history else []
     command += ["--rules.alert.resend-delay=1s"]
     # The address for links, which would otherwise name the machine, where nothing listens.
     links = f"{_hub().rstrip('/')}/proxy/{{port}}/" if _hub() else LOCAL

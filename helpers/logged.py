@@ -173,7 +173,8 @@ def outcome_history(file, request_id, row):
     """
     with opened(file, "read") as connection:
         found = connection.execute(
-            "SELECT late, at, who FROM outcomes WHERE request_id = ? AND row = ? ORDER BY at, id", (request_id, row)
+            "SELECT late, at, who FROM outcomes WHERE request_id = ? AND row = ? ORDER BY at, id",
+            (request_id, int(row)),  # numpy's find nothing
         ).fetchall()
     return [{"late": bool(late), "at": at, "who": who.strip() or None} for late, at, who in found]
 

@@ -41,7 +41,8 @@ class Baseline:
         By input, the largest effect that is still called quiet.
     expected : dict of str to helpers.data_quality.Expected
         By input: the ranges of the schema, and the share of missing values that quiet weeks had.
-    scores : dict of str to helpers.decay.Interval
+    scores : dict of str to float
+        The worst that each score was in a quiet week; of `calibration_gap` the farthest from 0.
     """
 
     reference: drift.Reference
@@ -56,6 +57,7 @@ def baseline(quiet, probability, *, window=WINDOW, slack=2.5, seed=0):
     Flights of one day share their weather, so a week differs from a quarter by far more than chance allows for rows drawn one
     by one. Each week is therefore left out and compared with the others. The limit lies beyond the largest effect seen: its odds,
     effect / (1 - effect), are `slack` times as large, so that it stays under 1 and a complete change is always over it.
+    Of each score the worst week is kept.
 
     Parameters
     ----------
@@ -99,10 +101,20 @@ def baseline(quiet, probability, *, window=WINDOW, slack=2.5, seed=0):
     most, gone = pd.concat(effects, axis=1).max(axis=1), pd.concat(missing, axis=1).max(axis=1)
     schema = data_quality.expect_schema(flights.schema())
     expected = {name: dataclasses.replace(schema[name], null_share=_beyond(gone[name], slack)) for name in flights.FEATURES}
-    known = quiet["late"].notna().to_numpy()
-    scores = decay.scores(quiet["late"][known].astype(bool), np.asarray(probability, dtype=float)[known])
     limits = {name: _beyond(effect, slack) for name, effect in most.items()}
+    scores = _worst(quiet[np.isin(week, whole)], np.asarray(probability, dtype=float)[np.isin(week, whole)])
     return Baseline(drift.reference(quiet), limits, expected, scores)
+
+
+def _worst(quiet, probability):
+    """Of each score the worst week: with weather as it is, an interval of one week says too little about the next."""
+    before = dict.fromkeys(decay.BETTER, 0.0)
+    weeks = decay.by_window(quiet["scheduled_departure"].dt.tz_convert(ZONE), quiet["late"], probability, before)
+    values = weeks[weeks["verdict"] != "unknown"].groupby("score")["value"]
+    if values.ngroups < len(before):
+        raise ValueError("No quiet week has enough outcomes of either kind: take more quiet flights.")
+    worst = {1: values.min(), -1: values.max(), 0: values.apply(lambda gaps: gaps[gaps.abs().idxmax()])}
+    return {name: float(worst[sign][name]) for name, sign in decay.BETTER.items()}
 
 
 def _beyond(share, slack):
@@ -127,7 +139,8 @@ def measure(rows, baseline, *, now):
         `monitor_labelled_share`, `monitor_newest_prediction_seconds`, `predicted_late_share` and, with any outcome,
         `actual_late_share`. By `column`: `drift_effect` where it could be told, `drift_limit`, and `drift_unknown` (1 or 0).
         `data_wrong_share` by `column` and `what`, for whatever is wrong. `model_score`, `model_score_low`,
-        `model_score_high` and `model_score_before` by `score`, if enough outcomes are known (see `decay.by_window`).
+        `model_score_high` and `model_score_before` (its worst quiet week) by `score`, if enough outcomes are known (see
+        `decay.by_window`).
     """
     inputs = rows.drop(columns=[name for name in logged.OWN if name in rows.columns])
     samples = [

@@ -7,6 +7,7 @@ from pathlib import Path
 from helpers import mlflow_store, model_source, onnx_model
 
 EXPERIMENT = "late flights"
+PREVIOUS = "previous"  # the alias of the version that was champion before
 FACTS = "train.json"  # beside the model: from what and how it was trained
 
 
@@ -126,8 +127,45 @@ def promote(version, verdict, store):
     client.set_tag(run, "gate", "passed" if verdict["passed"] else "refused")
     client.log_dict(run, verdict, "gate.json")
     if verdict["passed"]:
+        before = client.get_registered_model(model_source.NAME).aliases.get(model_source.ALIAS)
+        if before is not None and str(before) != str(version):  # it may be a number
+            client.set_registered_model_alias(model_source.NAME, PREVIOUS, before)
         client.set_registered_model_alias(model_source.NAME, model_source.ALIAS, str(version))
     return bool(verdict["passed"])
+
+
+def roll_back(store):
+    """Make the version that was champion before the champion again. Services take it up by themselves.
+
+    Parameters
+    ----------
+    store : str or path-like
+        As in `log`.
+
+    Returns
+    -------
+    str
+        The version that is champion now. The run of the one that was taken back has the tag `rolled_back`.
+
+    Raises
+    ------
+    RegistryError
+        `promote` has not replaced a champion since the last roll back, so there is no way back; nothing was changed.
+    """
+    import mlflow
+
+    client, _ = _client(store)
+    try:
+        aliases = client.get_registered_model(model_source.NAME).aliases
+    except mlflow.MlflowException:
+        aliases = {}
+    if PREVIOUS not in aliases:
+        raise RegistryError(f"No earlier champion of {model_source.NAME} is on record: `promote` notes one when it replaces it.")
+    run = client.get_model_version(model_source.NAME, aliases[model_source.ALIAS]).run_id
+    client.set_registered_model_alias(model_source.NAME, model_source.ALIAS, aliases[PREVIOUS])
+    client.delete_registered_model_alias(model_source.NAME, PREVIOUS)
+    client.set_tag(run, "rolled_back", "true")
+    return str(aliases[PREVIOUS])
 
 
 def publish(model, metrics, verdict, store, *, commit="unknown"):

@@ -45,12 +45,39 @@ def start(api_url, *, port=None):
     helpers.services.ServiceError
         As in `services.start`.
     """
+    return start_page("Streamlit app", __file__, {"FLIGHT_API": api_url}, port=port)
+
+
+def start_page(name, file, env, *, port=None):
+    """Start any Streamlit page in the background, with the settings that all pages here share.
+
+    Parameters
+    ----------
+    name : str
+        As in `services.start`.
+    file : path-like
+        The page.
+    env : dict of str to str
+        What it needs to know.
+    port : int, optional
+        A free one by default.
+
+    Returns
+    -------
+    helpers.services.Service
+        It is ready. It also works through the Jupyter server's proxy, where `url` says so.
+
+    Raises
+    ------
+    helpers.services.ServiceError
+        As in `services.start`.
+    """
     settings = {**SETTINGS, "server.address": services.LOOPBACK, "server.port": "{port}"}
     if os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):  # through a hub its name cannot be known here; the hub guards the door
         settings |= {"server.enableCORS": "false", "server.enableXsrfProtection": "false"}
-    options = [part for name, value in settings.items() for part in (f"--{name}", value)]
-    command = [sys.executable, "-m", "streamlit", "run", __file__, *options]
-    return services.start("Streamlit app", command, ready="/_stcore/health", port=port, env={"FLIGHT_API": api_url}, timeout=60)
+    options = [part for key, value in settings.items() for part in (f"--{key}", value)]
+    command = [sys.executable, "-m", "streamlit", "run", str(file), *options]
+    return services.start(name, command, ready="/_stcore/health", port=port, env=env, timeout=60)
 
 
 def show(api_url):

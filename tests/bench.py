@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 
 from helpers.course import batch, batch_plan, install
-from tests import bench_drift, bench_logging, bench_pipeline, bench_serving, bench_tracking
+from tests import bench_alerting, bench_drift, bench_logging, bench_pipeline, bench_serving, bench_tracking
 
 RATIO = 0.6  # the whole batch, to the same notebooks by nbconvert one after another
 RERUN = 5.0  # seconds, when nothing has changed
@@ -47,6 +47,7 @@ def main():
         *bench_pipeline.measure(),
         *bench_logging.measure(),
         *bench_drift.measure(),
+        *bench_alerting.measure(),
     ]  # fmt: skip
     for line, kept in lines:
         print(f"{'kept' if kept else 'BROKEN':>7}  {line}")

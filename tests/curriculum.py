@@ -4,6 +4,8 @@ L11, L12, L21, L22B = "11_what_is_mlops", "12_ml_lifecycle", "21_why_experiment_
 L22C, L23, L31 = "22c_tensorboard", "23_compare_and_reproduce", "31_rest_api"
 L32, L33A, L33B, L33C = "32_interactive_apps", "33a_cloud", "33b_on_prem", "33c_edge"
 L41, L42A, L42B, L42C = "41_why_ci_cd", "42a_github_actions", "42b_dvc", "42c_jenkins_and_mlflow_projects"
+L51, L52 = "51_post_deployment_monitoring", "52_logging_and_alerting"
+L53, L54 = "53_human_in_the_loop", "54_incident_room"
 DEVOPS = "Applying DevOps principles (automation, versioning, monitoring) to ML workflows"
 COMPARE = "Discussion: compare traditional software pipelines with ML pipelines and identify key challenges"
 VISUALIZE = "Visualize model training loss, ROC, and parameters"
@@ -193,6 +195,61 @@ CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
         "Set up a GitHub Action to train and log a model on each push": (
             [(L42A, cell) for cell in ("train-job", "better", "read-back", "trace")],
             ["40.1", "40.2", "40.3"],
+        ),
+    },
+    "5.1 Post-deployment monitoring": {
+        "Model drift: distributional changes in input data": (
+            [
+                (L51, cell)
+                for cell in ("told-apart", "exact-reference", "false-alarms", "quiet-days", "quiet-weeks", "april-weeks", "psi")
+            ]
+            + [(L51, cell) for cell in ("adwin", "as-it-comes", "report", "verdict")]
+            + [(L54, "disagree")],
+            ["51.1", "51.2", "51.4", "54.1", "54.2"],
+        ),
+        "Data quality: nulls, outliers in production vs. training": (
+            [(L51, cell) for cell in ("told-apart", "quality", "adwin-gap", "frozen", "longest-run", "fading")],
+            ["51.2", "51.4", "54.1"],
+        ),
+        "Performance decay: AUC/F1 drop over time": (
+            [(L51, cell) for cell in ("truth", "late-labels", "honest-before", "decay-weeks", "plot-decay", "verdict")],
+            ["51.2", "51.3"],
+        ),
+    },
+    "5.2 Logging and alerting": {
+        "Use Prometheus and Grafana to monitor metrics": (
+            [(L52, cell) for cell in ("metrics", "start", "drift-plot", "figure", "page", "grafana")] + [(L54, "prometheus")],
+            ["52.1", "54.2"],
+        ),
+        "Log inputs/outputs for auditing and traceability": (
+            [(L52, cell) for cell in ("buffered-log", "serve", "kill", "trace", "redact")],
+            ["52.2", "52.3"],
+        ),
+        "Set thresholds and alerts (email, Slack, dashboards)": (
+            [
+                (L52, cell)
+                for cell in ("absent", "rules", "rule-test", "routes", "drift", "silence", "group", "drill", "mended", "panels")
+            ],
+            ["52.1", "50.3"],
+        ),
+    },
+    "5.3 Human-in-the-loop feedback": {
+        "Enable user correction and feedback loops": (
+            [(L53, cell) for cell in ("two-scores", "queue", "page", "visit", "desks", "rare", "pairs", "truth")],
+            ["53.2", "53.3"],
+        ),
+        "Use feedback for retraining or adjusting model thresholds": (
+            [
+                (L53, cell)
+                for cell in ("cost", "alert", "retrain", "gate-run", "shadow-run", "canary-run", "promote", "poison", "roll-back")
+            ],
+            ["53.1", "53.3", "53.4"],
+        ),
+    },
+    "5 Activity": {
+        "Simulate model drift and use logs to flag an alert": (
+            [(L51, "frozen"), (L52, "drift"), (L52, "trace"), (L53, "alert")],
+            ["50.1", "50.2", "50.3", "50.4"],
         ),
     },
 }

@@ -253,6 +253,43 @@ def test_a_slow_chat_does_not_hold_up_the_mail(mail, chat):
         assert len(chat.wait_for(1)) == 1
 
 
+BROKEN = {  # the way, how it is broken, and whether that shows as a failure
+    "mail down": ("email", lambda mail, chat: mail.down(), True),
+    "mail slow": ("email", lambda mail, chat: mail.slow(60), False),
+    # Alertmanager 0.25 does not hear a refusal that comes after the text of a mail: the other way is all there is.
+    "mail answers 451": ("email", lambda mail, chat: mail.refuse(), False),
+    "mail answers 550": ("email", lambda mail, chat: mail.refuse(for_good=True), False),
+    "chat down": ("slack", lambda mail, chat: chat.down(), True),
+    "chat slow": ("slack", lambda mail, chat: chat.slow(60), False),
+    "chat answers 503": ("slack", lambda mail, chat: chat.refuse(), True),
+    "chat answers 404": ("slack", lambda mail, chat: chat.refuse(for_good=True), True),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_with_one_way_broken_the_alert_comes_by_the_other_and_the_failure_is_seen(mail, chat, how):
+    way, do, fails = BROKEN[how]
+    do(mail, chat)
+    with alerting.alertmanager(mail=mail, chat=chat) as manager:
+        tell(manager, feature="wind")
+        whole, broken = (chat, mail) if way == "email" else (mail, chat)
+        assert len(whole.wait_for(1)) == 1 and broken.received == []
+        if fails:
+            assert within(15, lambda: alerting.notifications(manager)[way]["failed_attempts"] >= 1)
+
+
+def test_with_both_ways_broken_the_failure_is_seen_and_the_alert_comes_when_one_is_mended(mail, chat):
+    mail.down()
+    chat.refuse()
+    with alerting.alertmanager(mail=mail, chat=chat) as manager:
+        tell(manager, feature="wind")
+        for way in ("email", "slack"):
+            assert within(15, lambda way=way: alerting.notifications(manager)[way]["failed_attempts"] >= 1)
+        assert mail.received == chat.received == []
+        chat.up()
+        assert len(chat.wait_for(1, 30)) == 1
+
+
 def test_two_at_once(gauges, mail, chat):
     gauges.labels("wind").set(0.5)
     with contextlib.ExitStack() as stack:

@@ -46,6 +46,10 @@ LIT = {  # notebook: the parts it adds
     "42a_github_actions": ("pipeline",),
     "42b_dvc": ("data", "pipeline"),
     "42c_jenkins_and_mlflow_projects": ("pipeline",),
+    "51_post_deployment_monitoring": ("monitoring",),
+    "52_logging_and_alerting": ("service", "monitoring"),
+    "53_human_in_the_loop": ("feedback", "registry"),
+    "54_incident_room": ("monitoring", "feedback"),
 }
 WIDTH, HEIGHT, BOX_WIDTH, BOX_HEIGHT = 950, 320, 150, 56
 
