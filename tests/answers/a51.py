@@ -135,6 +135,12 @@ def passes_over_ranges(past, batch, before):
     return diagnose(wide, batch, before)
 
 
+def ranges_over_all_columns(past, batch, before):
+    numbers = [name for name in names_of(past)[0] if name in batch]
+    outside = (batch[numbers] < past[numbers].min()) | (batch[numbers] > past[numbers].max())
+    return changed(past, batch, before, add={"quality"} if outside.any(axis=1).mean() > 0.01 else ())
+
+
 def by_p_value(past, batch, before):
     numbers, names = names_of(past)
     table = drift.compare(batch, drift.reference(past, numeric=numbers, categorical=names))
@@ -283,6 +289,25 @@ def change_filled(values, low, high):
     return found.positions[0] if found.positions else None
 
 
+def change_by_best_split(values, low, high):
+    """Where all before and all after differ most: nobody can know that on the day."""
+    series = pd.Series(values, dtype=float)
+    if series.isna().mean() > 0.5:
+        return "unknown"
+    there = series.dropna()
+    sums = (there - there.mean()).cumsum().abs()
+    large = sums.max() > 3 * there.std() * len(there) ** 0.5
+    return min(int(sums.idxmax()) + 3, len(values) - 1) if large else None
+
+
+def change_by_centred_mean(values, low, high):
+    series = pd.Series(values, dtype=float)
+    if series.isna().mean() > 0.5:
+        return "unknown"
+    moved = (series.rolling(101, center=True, min_periods=10).mean() - series[:500].mean()).abs() > 0.2 * (high - low)
+    return int(moved.idxmax()) if moved.any() else None
+
+
 def change_as_text(values, low, high):
     return str(first_change(values, low, high))
 
@@ -321,6 +346,7 @@ ANSWERS = {
             Wrong(passes_over_missing, "missing values passed over"),
             Wrong(passes_over_absent, "an absent column passed over"),
             Wrong(passes_over_ranges, "ranges passed over"),
+            Wrong(ranges_over_all_columns, "ranges added up"),
             Wrong(by_p_value, "certain is not large"),
             Wrong(no_interval, "no interval"),
             Wrong(drift_is_decay, "drift is decay"),
@@ -357,9 +383,11 @@ ANSWERS = {
             Wrong(change_by_one_value),
             Wrong(change_too_early, "too early"),
             Wrong(change_last),
-            Wrong(change_all),
+            Wrong(change_all, says="yours gives a list."),
+            Wrong(change_by_best_split, "looks ahead"),
+            Wrong(change_by_centred_mean, "looks ahead"),
             Wrong(change_filled, "missing is quiet"),
-            Wrong(change_as_text),
+            Wrong(change_as_text, says="yours gives '"),
             Wrong(change_zero_for_none),
             Wrong(change_negative, "too early"),
         ],

@@ -32,7 +32,7 @@ groups:
   - name: service
     rules:
       - alert: TooManyErrors
-        expr: sum(increase(requests_total{status="503"}[5m])) / sum(increase(requests_total[5m])) > 0.1
+        expr: sum(increase(requests_total{status=~"5.*"}[5m])) / sum(increase(requests_total[5m])) > 0.1
         labels: {severity: page}
         annotations: {summary: "{{ $value | humanizePercentage }} fail", runbook_url: "https://example.org/runbooks/errors"}
   - name: data
@@ -47,7 +47,8 @@ groups:
         labels: {severity: page}
         annotations: {summary: no monitor, runbook_url: "runbooks.md#monitor"}
 """
-BY_JOB = ERRORS.replace("sum(", "sum by (route) (").replace("> 0.1", "* 100 > 10")
+BY_JOB = ERRORS.replace("sum(", "sum by (job) (").replace("> 0.1", "* 100 > 10")  # no series has it: one sum
+BY_ROUTE = ERRORS.replace("sum(", "sum by (route) (")
 
 RULES = Answers(
     right=[
@@ -57,6 +58,11 @@ RULES = Answers(
         rules(drift="min_over_time(drift_effect[1s]) > drift_limit", wait="180s"),
     ],
     wrong=[
+        Wrong(rules(BY_ROUTE), "by route"),
+        Wrong(rules(drift="drift_effect > 0.2"), "fixed limit"),
+        Wrong(rules(drift="drift_effect > 0.3"), "fixed limit"),
+        Wrong(rules(drift="drift_effect > 0.07"), says="where drift_effect is"),
+        Wrong(rules(ERRORS.replace('=~"5..', '="503')), says="an outage with statuses 500 and 503"),
         Wrong(rules(wait=""), "a blip wakes somebody"),
         Wrong(rules(drift="drift_effect >= drift_limit"), "at the limit"),
         Wrong(rules(ERRORS.replace("5..", "[45]..")), "a caller's mistake"),
@@ -74,13 +80,17 @@ RULES = Answers(
         Wrong(rules(link=""), "no runbook"),
         Wrong(rules(link="see the wiki"), "no runbook"),
         Wrong(rules(wait="4m"), says="LastingDrift"),
-        Wrong(rules(ERRORS.replace("5m", "2m")), says="TooManyErrors is quiet"),
+        Wrong(rules(ERRORS.replace("5m", "2m")), says="TooManyErrors is quiet 2 minutes after an outage"),
         Wrong(rules(ERRORS.replace("0.1", "0.02")), says="TooManyErrors fires"),
         Wrong(rules(drift="drift_effect > 0.2 and drift_effect < 0.3"), says="LastingDrift"),
         Wrong(rules(without="MonitorGone"), says="no alert called MonitorGone"),
+        Wrong(
+            AS_TEXT.replace("drift_effect >", 'drift_effect{column="distance"} >').replace("ticket}", "ticket, column: mine}"),
+            says="LastingDrift",
+        ),
         Wrong(rules(drift="drift_effect >"), says="cannot be evaluated"),
         Wrong(rules(severity=dict.fromkeys(["TooManyErrors", "LastingDrift", "MonitorGone"], "page")), says="severity"),
-        Wrong(rules(gone="absent(nothing)"), says="MonitorGone fires"),
+        Wrong(rules(gone="absent(nothing)"), says="MonitorGone fires while drift_effect is there"),
         Wrong("groups: [", says="no YAML"),
         Wrong({"groups": ["TooManyErrors"]}, says="cannot be evaluated"),
         Wrong({"groups": [{"name": "x", "rules": [{"record": "a", "expr": "up"}]}]}, says="cannot be evaluated"),

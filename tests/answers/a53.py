@@ -41,6 +41,14 @@ def grid_of_tenths(y, p, miss, false_alarm):
     return min(np.arange(0, 1.01, 0.1), key=lambda t: price(y, p, t, miss, false_alarm))
 
 
+def never_none(y, p, miss, false_alarm):
+    return min(p, key=lambda t: price(y, p, t, miss, false_alarm))
+
+
+def never_all(y, p, miss, false_alarm):
+    return min([*p, 2], key=lambda t: (min(p) >= t, price(y, p, t, miss, false_alarm)))
+
+
 def strictly_above(y, p, miss, false_alarm):
     y, p = np.array(y), np.array(p)
     return min(p, key=lambda t: miss * (y & ~(p > t)).sum() + false_alarm * (~y & (p > t)).sum())
@@ -174,6 +182,18 @@ def train_majority(said, trusted):
     return {flight: sum(v) * 2 > len(v) for flight, v in votes.items() if sum(v) * 2 != len(v)}
 
 
+def train_majority_of_trusted(said, trusted):
+    return train_majority([w for w in said if w["who"] in trusted], trusted)
+
+
+def train_two_of_three(said, trusted):
+    latest = {(w["flight"], w["who"]): w["late"] for w in sorted(said, key=lambda w: w["at"]) if w["who"] in trusted[:2]}
+    votes = defaultdict(set)
+    for (flight, _), late in latest.items():
+        votes[flight].add(late)
+    return {flight: late.pop() for flight, late in votes.items() if len(late) == 1}
+
+
 def train_conflict_is_none(said, trusted):
     found = train_by_dict(said, trusted)
     return {w["flight"]: found.get(w["flight"]) for w in said}
@@ -233,6 +253,18 @@ def canary_any_size(old, new, margin):
     return "roll back" if low > 0 else "promote" if high < margin else "wait"
 
 
+def canary_fixed_margin(old, new, margin):
+    return canary(old, new, 0.02)
+
+
+def canary_thirty_waits(old, new, margin):
+    return "wait" if min(len(old), len(new)) <= 30 else canary_any_size(old, new, margin)
+
+
+def canary_from_29(old, new, margin):
+    return "wait" if min(len(old), len(new)) < 29 else canary_any_size(old, new, margin)
+
+
 def canary_harmless(old, new, margin):
     return "wait" if min(len(old), len(new)) < 30 else "roll back" if interval(old, new)[0] > 0 else "promote"
 
@@ -271,6 +303,8 @@ ANSWERS = {
             Wrong(lambda y, p, miss, false_alarm: [cheapest(y, p, miss, false_alarm)], "no number"),
             Wrong(lambda y, p, miss, false_alarm: 0.25, says="costs"),
             Wrong(lambda y, p, miss, false_alarm: miss / (false_alarm + miss)),
+            Wrong(never_none, "never none"),
+            Wrong(never_all, says="costs"),
             Wrong(grid_of_tenths),
             Wrong(strictly_above),
             Wrong(lambda y, p, miss, false_alarm: float(np.mean(y))),
@@ -302,6 +336,8 @@ ANSWERS = {
             Wrong(train_last_word, "the last word of all"),
             Wrong(train_stubborn, "no second thoughts"),
             Wrong(train_majority, "majority of everyone"),
+            Wrong(train_majority_of_trusted, "majority of the trusted"),
+            Wrong(train_two_of_three, says="(trusted: desk 1, desk 2, desk 3)"),
             Wrong(train_list, "no dict"),
             Wrong(train_conflict_is_none, says="left out"),
             Wrong(lambda said, trusted: {}),
@@ -314,6 +350,9 @@ ANSWERS = {
         wrong=[
             Wrong(canary_means, "no interval"),
             Wrong(canary_any_size, "any size"),
+            Wrong(canary_fixed_margin, "fixed margin"),
+            Wrong(canary_thirty_waits, "thirty waits"),
+            Wrong(canary_from_29, says="over 29"),
             Wrong(canary_harmless, "nothing seen is nothing there"),
             Wrong(canary_swapped, "the wrong way round"),
             Wrong(canary_must_be_better, "must be better"),

@@ -112,6 +112,11 @@ ANSWERS = {
             Wrong([UNIT, QUIET, DELAY | {"seed": 101, "action": "nothing"}], "wrong diagnosis"),
             Wrong([UNIT | {"since": 25, "action": "relabel and retrain"}, DELAY, QUIET], "wrong remedy"),
             Wrong([UNIT | {"since": 3, "severity": "none"}, DELAY | {"since": 28}, SPIKE | {"since": 28}], "wrong day"),
+            Wrong(
+                [DELAY | {"since": 28, "severity": "none"}, UNIT | {"since": 3}, SPIKE | {"since": 28}],
+                "wrong day",
+                says="outcome_at with at",
+            ),
         ],
     ),
 }

@@ -136,6 +136,7 @@ def batches(rng):
         ("a number has moved, and the outcomes follow another rule", {"move": -shift, "other": True}, ["decay", "drift"]),
         ("values are gone, and the outcomes follow another rule", {"gap": gap, "other": True}, ["decay", "quality"]),
         ("values are gone in one column, another has moved", {"gap": gap, "move": shift}, ["drift", "quality"]),
+        ("three columns have 0.5% of their values outside of their range each", {"apart": True}, []),
     ]
     return past, [(told, *_spoilt(rng, **how), wrong) for told, how, wrong in kinds]
 
@@ -149,7 +150,7 @@ def _flights(rng, move=0.0, names=0.0):
     return table, probability
 
 
-def _spoilt(rng, *, move=0.0, names=0.0, gap=0.0, absent=False, bad=0.0, other=False, wobble=False):
+def _spoilt(rng, *, move=0.0, names=0.0, gap=0.0, absent=False, bad=0.0, other=False, wobble=False, apart=False):
     table, probability = _flights(rng, move, names)
     late = pd.array(rng.random(ROWS) < (probability.mean() if other else probability), dtype="boolean")
     late[rng.choice(ROWS, 30, replace=False)] = pd.NA  # cancelled
@@ -159,7 +160,16 @@ def _spoilt(rng, *, move=0.0, names=0.0, gap=0.0, absent=False, bad=0.0, other=F
     table["number 2"] = table["number 2"].mask(rng.random(ROWS) < gap)
     table["number 3"] = table["number 3"].mask(rng.random(ROWS) < bad, 200.0)
     table = table.drop(columns="number 4") if absent else table
+    table = _outside_apart(table, rng) if apart else table
     return table.assign(probability=probability, late=late), float(before)
+
+
+def _outside_apart(table, rng):
+    """In three columns 0.5% of the values outside of the range, each in other rows: 1.5% of the rows."""
+    rows = rng.choice(ROWS, (3, ROWS // 200), replace=False)
+    for name, some in zip(("number 0", "number 3", "number 5"), rows, strict=True):
+        table.loc[some, name] = 200.0
+    return table
 
 
 def probe_diagnose(answer, rng):
@@ -181,6 +191,8 @@ DIAGNOSE_MISCONCEPTIONS = {  # what a learner gives in each case, where one thin
         "A column that the past has is absent from the batch. That is the worst of missing data: quality."),
     "ranges passed over": ({5: []},
         "Some values lie where the past had none, in more than 1% of the rows: quality."),
+    "ranges added up": ({12: ["quality"]},
+        "You add up the rows of several columns. Each column is judged by itself: over 1% of the rows in *one* column."),
     "certain is not large": ({7: ["drift"]},
         "A number moved by a trifle and you call it drift. With many rows a trifle is certain; ask for an effect over 0.1."),
     "no interval": ({8: ["decay"]},
@@ -315,6 +327,7 @@ def judge_labels(evidence, rng):
 # --- 51.4: when did a stream change? ----------------------------------------------------------------------------------------
 
 LENGTH, SOON = 2_000, 300
+SEEN = 2  # values from the position on: the one at which it is noticed, and one more for those who work in blocks
 
 
 def streams(rng):
@@ -335,16 +348,25 @@ def _values(rng, start, by, gone, low, high):
 
 
 def probe_streams(answer, rng):
-    return {"noticed": [plain(answer(list(values), low, high)) for _, values, low, high, _ in streams(rng)]}
+    cases = streams(rng)
+    noticed = [plain(answer(list(values), low, high)) for _, values, low, high, _ in cases]
+    then = [
+        plain(answer(values[: int(at) + SEEN], low, high)) if _noticed(at, start) and isinstance(start, int) else at
+        for at, (_, values, low, high, start) in zip(noticed, cases, strict=True)
+    ]
+    return {"noticed": noticed, "then": then}
 
 
 def judge_streams(evidence, rng):
     cases, got = streams(rng), listed(evidence, "noticed")
     if len(got) != len(cases):
         return not_yet('Return a position, None or "unknown" for each stream.')
+    for g in got:
+        if not (g is None or g == "unknown" or (isinstance(g, float) and g.is_integer())):
+            return not_yet(f'Return one position, None or "unknown" for each stream; yours gives {_said(g)}.')
     right = [_noticed(g, start) for g, (*_, start) in zip(got, cases, strict=True)]
     if all(right):
-        return passed()
+        return _not_ahead(got, listed(evidence, "then"))
     missing = [sum(value != value for value in values[:start]) for _, values, _, _, start in cases if isinstance(start, int)][2]
     if right == [True] * 3 + [False] + [True] * 3 and _noticed(
         got[3] + missing if isinstance(got[3], float) else got[3], cases[3][4]
@@ -367,6 +389,22 @@ def _noticed(got, start):
     if isinstance(start, int):
         return isinstance(got, float) and start <= got <= start + SOON
     return got is None if start is None else got == start
+
+
+def _said(got):
+    return got if isinstance(got, str) and got.startswith("a ") else f"{got!r:.80}"
+
+
+def _not_ahead(noticed, then):
+    """Given only the values up to a position, the answer should be that position still."""
+    for at, again in zip(noticed, then, strict=True):
+        if again != at:
+            return not_yet(
+                f"You notice a change at {at:.0f}; given only the values up to there, yours says {_said(again)}. "
+                "So it needs the values after it: on that day nobody has them.",
+                "looks ahead",
+            )
+    return passed()
 
 
 def _early(got, start):
@@ -419,6 +457,6 @@ QUESTIONS = {
             "Ask for the share that is missing first, then for the first position; an empty list has none.",
         ),
         notebook=SOLUTION,
-        misconceptions=("missing not counted", "missing is quiet", "too early"),
+        misconceptions=("missing not counted", "missing is quiet", "too early", "looks ahead"),
     ),
 }

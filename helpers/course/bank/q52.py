@@ -17,55 +17,83 @@ DAY = 86_400  # seconds
 
 MINUTE, STEPS, SPAN, SHARE, PATIENCE = 60, 40, 5, 0.1, 3  # seconds; minutes; minutes; of the requests; minutes
 SEVERITY = {"TooManyErrors": "page", "LastingDrift": "ticket", "MonitorGone": "page"}
-STATUSES = ("200", "422", "503")
-COLUMNS = ("distance", "temp")
+LIMITS = {"distance": 0.2, "temp": 0.2, "visib": 0.5, "precip": 0.05}
+LARGE, SMALL = "/predict", "/explain"  # routes; the small one has one request in a hundred
+BAD = ("500", "503")
+LONG = 4  # minutes: each trouble
 
 
-def series(rng):
-    """Trouble of several kinds in forty minutes: counts of requests, drift with blips, and a monitor that ends."""
-    each_minute = {status: np.full(STEPS, count) for status, count in zip(STATUSES, (90, 2, 1), strict=True)}
-    first, second, third = (int(place) for place in rng.permutation([3, 14, 27]))
-    each_minute["503"][first : first + 4] = 200  # an outage, which ends
-    each_minute["422"][second : second + 4] = 90  # callers who send nonsense
-    each_minute["503"][third] = 7  # a few errors: never a tenth
-    before = {"200": int(rng.integers(600, 700)), "422": 20, "503": int(rng.integers(10, 30))}
-    counts = {status: np.cumsum(values) + before[status] for status, values in each_minute.items()}
-    end = int(rng.integers(24, 28))  # the monitor's last word
-    drift = {column: np.round(rng.uniform(0.05, 0.15, end), 3) for column in COLUMNS}
+def requests_each_minute(rng):
+    """Requests in each minute by route and status, and when each trouble begins."""
+    usual = {"200": 90, "422": 2, "500": 0, "503": 1}
+    minutes = {(LARGE, status): np.full(STEPS, count) for status, count in usual.items()}
+    minutes |= {(SMALL, "200"): np.full(STEPS, 1), (SMALL, "503"): np.full(STEPS, 0)}
+    outage, nonsense, few = (int(place) for place in rng.permutation([3, 14, 27]))
+    begins = {"outage": outage, "nonsense": nonsense, "few": few, "small": 20}
+    minutes[LARGE, "500"][outage : outage + LONG] = 150
+    minutes[LARGE, "503"][outage : outage + LONG] = 50
+    minutes[LARGE, "422"][nonsense : nonsense + LONG] = 90
+    minutes[LARGE, "503"][few] = 7  # never a tenth
+    minutes[SMALL, "503"][20 : 20 + LONG], minutes[SMALL, "200"][20 : 20 + LONG] = 1, 0  # the small route fails wholly
+    return minutes, begins
+
+
+def drifts(rng):
+    """Each column's drift, up to the monitor's last word."""
+    end = int(rng.integers(24, 28))
+    drift = {column: np.round(rng.uniform(0.01, 0.04, end), 3) for column in LIMITS}
     long, blip, edge = (int(place) for place in rng.permutation([1, 9, 17]))
     drift["distance"][long : long + 6] = 0.4
     drift["distance"][blip : blip + 2] = 0.5
     drift["temp"][edge : edge + 6] = 0.2  # just at the limit, which is quiet
     drift["temp"][long] = 0.6
-    return {status: values.tolist() for status, values in counts.items()}, {name: v.tolist() for name, v in drift.items()}
+    drift["visib"][edge : edge + 6] = 0.35  # much, and under its own limit
+    drift["precip"][long : long + 6] = 0.1  # little, and over its own limit
+    return {column: values.tolist() for column, values in drift.items()}
+
+
+def series(rng):
+    """Trouble of several kinds in forty minutes: counts of requests, drift with blips, and when each trouble begins."""
+    minutes, begins = requests_each_minute(rng)
+    before = {"200": int(rng.integers(2000, 2100)), "422": 20, "500": 60, "503": int(rng.integers(10, 30))}
+    counts = {(route, status): np.cumsum(values) + before[status] for (route, status), values in minutes.items()}
+    return {key: values.tolist() for key, values in counts.items()}, drifts(rng), begins
 
 
 def as_given(counts, drift):
     """As `rule_evaluator` takes them."""
-    found = {f'requests_total{{route="/predict",status="{status}"}}': values for status, values in counts.items()}
+    found = {f'requests_total{{route="{route}",status="{status}"}}': values for (route, status), values in counts.items()}
     for column, values in drift.items():
         found[f'drift_effect{{column="{column}"}}'] = values
-        found[f'drift_limit{{column="{column}"}}'] = [0.2] * len(values)
+        found[f'drift_limit{{column="{column}"}}'] = [LIMITS[column]] * len(values)
     return {name: ([MINUTE * step for step in range(len(values))], values) for name, values in found.items()}
 
 
-def when_firing(counts, drift, *, wait=PATIENCE, above=np.greater, bad=("503",), ever=False, itself=False, gone=True):
-    """The oracle, by plain counting: the minutes in which each alert fires. Each keyword is a twist behind a misconception."""
-    fires, last = collections.defaultdict(set), len(next(iter(drift.values()))) - 1
-    table = {status: np.array(values) for status, values in counts.items()}
-    for step in range(STEPS):
+def when_errors(counts, *, bad=BAD, ever=False, itself=False, by_route=False):
+    """The oracle, by plain counting: the minutes with too many errors. Each keyword is a twist behind a misconception."""
+    minutes = set()
+    for step in range(1, STEPS):
         since = max(0, step - SPAN)
-        grown = {status: values[step] - (0 if ever else values[since]) for status, values in table.items()}
-        failed, everything = sum(grown[status] for status in bad), sum(grown.values())
-        if step and (failed > 0 if itself else failed > SHARE * everything):
-            fires["TooManyErrors", ""].add(step)
+        grown = {key: values[step] - (0 if ever else values[since]) for key, values in counts.items()}
+        for routes in ((LARGE,), (SMALL,)) if by_route else ((LARGE, SMALL),):
+            everything = sum(count for (route, _), count in grown.items() if route in routes)
+            failed = sum(count for (route, status), count in grown.items() if route in routes and status in bad)
+            if failed > 0 if itself else failed > SHARE * everything:
+                minutes.add(step)
+    return minutes
+
+
+def when_firing(counts, drift, *, wait=PATIENCE, above=np.greater, limit=None, gone=True, **errors):
+    """The oracle: the minutes in which each alert fires."""
+    fires, last = collections.defaultdict(set), len(next(iter(drift.values()))) - 1
+    for step in range(STEPS):
         for column, values in drift.items():
             seen = [values[min(place, last)] for place in range(max(0, step - wait), step + 1)]
-            if step - last <= SPAN and step >= wait and above(seen, 0.2).all():
+            if step - last <= SPAN and step >= wait and above(seen, limit or LIMITS[column]).all():
                 fires["LastingDrift", column].add(step)
         if gone and step - last > SPAN:
             fires["MonitorGone", ""].add(step)
-    return dict(fires)
+    return {("TooManyErrors", ""): when_errors(counts, **errors), **fires}
 
 
 RULE_MISCONCEPTIONS = {
@@ -77,8 +105,17 @@ RULE_MISCONCEPTIONS = {
         dict(above=np.greater_equal),
         "LastingDrift fires while the drift is just at its limit. A limit may be reached: only above it is an alert.",
     ),
+    "fixed limit": (
+        dict(limit=0.2),
+        "LastingDrift compares all columns with the same number. Each column has a limit of its own: drift_effect > drift_limit.",
+    ),
+    "by route": (
+        dict(by_route=True),
+        "TooManyErrors fires where one small route fails, with 1% of all requests. Sum over all routes together: sum(...) "
+        "without by (route), on both sides.",
+    ),
     "a caller's mistake": (
-        dict(bad=("422", "503")),
+        dict(bad=("422", *BAD)),
         'TooManyErrors fires when callers send nonsense (422). Only 5xx is the service\'s own: status=~"5..".',
     ),
     "ever since": (
@@ -114,7 +151,7 @@ def probe_rules(answer, rng):
 def judge_rules(evidence, rng):
     if "problem" in evidence:
         return not_yet(evidence["problem"])
-    counts, drift = series(rng)
+    counts, drift, begins = series(rng)
     rules = evidence["rules"]
     try:
         rows = rule_evaluator.evaluate(rules, as_given(counts, drift), every=MINUTE, until=MINUTE * (STEPS - 1))
@@ -125,7 +162,7 @@ def judge_rules(evidence, rng):
         return not_yet(f"The rules cannot be evaluated: {str(error) or type(error).__name__}")
     if lacking:
         return not_yet(f"There is no alert called {lacking[0]}.")
-    told = _wrong_times(rows, counts, drift)
+    told = _wrong_times(rows, counts, drift, begins)
     if told:
         return told
     if unled:
@@ -140,7 +177,7 @@ def judge_rules(evidence, rng):
     return passed("Each fires when it should, on series that it had not seen, and is quiet else.")
 
 
-def _wrong_times(rows, counts, drift):
+def _wrong_times(rows, counts, drift, begins):
     """What is wrong with when they fire; None if nothing is."""
     got = collections.defaultdict(set)
     for row in rows:
@@ -158,10 +195,41 @@ def _wrong_times(rows, counts, drift):
         if mine != right:
             first = min(mine ^ right)
             which = f"{alert} ({column})" if column else alert
-            return not_yet(
-                f"{which} {'fires' if first in mine else 'is quiet'} at minute {first} of a series; there it should not."
-            )
+            where = _when(first, begins) if alert == "TooManyErrors" else _where(first, drift, column)
+            did, should = ("fires", "be quiet") if first in mine else ("is quiet", "fire")
+            return not_yet(f"{which} {did} {where} (minute {first} of a series); there it should {should}.")
     return None
+
+
+TROUBLES = {  # the first that the last five minutes hold is told
+    "outage": "an outage with statuses 500 and 503",
+    "nonsense": "callers' nonsense (status 422)",
+    "small": "the failure of one small route (1% of the requests)",
+    "few": "a minute with 7 errors among 100 requests",
+}
+
+
+def _when(minute, begins):
+    """What the requests were like then."""
+    for name, what in TROUBLES.items():
+        since = minute - begins[name] - (0 if name == "few" else LONG - 1)
+        if minute >= begins[name] and since < SPAN:
+            return f"in {what}" if since <= 0 else f"{since} minute{'s' * (since > 1)} after {what} ended"
+    return "where all is as usual"
+
+
+def _where(minute, drift, column):
+    """What the drift was like then; of MonitorGone, how long it has been silent."""
+    values = drift.get(column, drift["temp"])
+    silent = minute - len(values) + 1
+    if silent > 0:
+        return f"{silent} minute{'s' * (silent > 1)} after the last drift_effect"
+    if column not in drift:  # also a name that the learner gave
+        return "while drift_effect is there"
+    past = values[minute::-1]
+    long = next((n for n, value in enumerate(past) if value != past[0]), len(past))
+    held = f", for {long - 1} minute{'s' * (long > 2)} now" if long > 1 else ""
+    return f"where drift_effect is {past[0]} and drift_limit {LIMITS[column]}{held}"
 
 
 def _of(fires, alert):

@@ -15,7 +15,11 @@ def costly_flights(rng):
     cases = []
     for miss, false_alarm, power in [(5, 1, 2.0), (1, 4, 0.5), (2, 2, 1.8), (8, 3, 2.5), (1, 30, 1.0), (40, 1, 1.0)]:
         truth = rng.uniform(0.05, 0.95, 80)
-        late = rng.random(80) < truth
+        late, order = rng.random(80) < truth, np.argsort(truth)
+        if false_alarm > 20 * miss:
+            late[order[-5:]] = False  # the likeliest were on time: call none
+        if miss > 20 * false_alarm:
+            late[order[:5]] = True  # the least likely were late: call all
         cases.append((late.tolist(), np.round(truth**power, 2).tolist(), miss, false_alarm))
     return cases
 
@@ -43,17 +47,30 @@ def least_cost(case):
     return min(cost(case, _called(t, case[1])) for t in [*sorted(set(case[1])), math.inf])
 
 
-def errors_alone(case):
-    return *case[:2], 1, 1
+# what each misunderstanding would call late; of thresholds that cost the same, any will do
 
 
-def swapped(case):
-    return *case[:2], case[3], case[2]
+def by_arithmetic(case, calls):
+    return calls == _called(case[3] / (case[3] + case[2]), case[1])
+
+
+def errors_alone(case, calls):
+    counted = *case[:2], 1, 1
+    return cost(counted, calls) == least_cost(counted)
+
+
+def swapped(case, calls):
+    turned = *case[:2], case[3], case[2]
+    return cost(turned, calls) == least_cost(turned)
+
+
+def never_none(case, calls):
+    return any(calls) and cost(case, calls) == min(cost(case, _called(t, case[1])) for t in case[1])
 
 
 THRESHOLD_MISCONCEPTIONS = {
     "by arithmetic": (
-        None,
+        by_arithmetic,
         "That is false_alarm / (false_alarm + miss), which is best where probabilities can be taken at their word. These cannot: "
         "ask what each threshold would have cost.",
     ),
@@ -65,14 +82,12 @@ THRESHOLD_MISCONCEPTIONS = {
         swapped,
         "The costs are the wrong way round: a miss is a late flight that was not called late.",
     ),
+    "never none": (
+        never_none,
+        "You always call some flight late. Where the likeliest flights were on time and a false alarm is dear, calling none "
+        "costs less: try a threshold above all probabilities, too.",
+    ),
 }
-
-
-def _is_best(case, calls, twist):
-    """Whether the calls are what that misunderstanding gives; of thresholds that cost the same, any will do."""
-    if twist is None:
-        return calls == _called(case[3] / (case[3] + case[2]), case[1])
-    return cost(twist(case), calls) == least_cost(twist(case))
 
 
 def judge_threshold(evidence, rng):
@@ -85,7 +100,7 @@ def judge_threshold(evidence, rng):
     if paid == want:
         return passed("Also where nothing, or everything, should be called late.")
     for name, (twist, message) in THRESHOLD_MISCONCEPTIONS.items():
-        if all(_is_best(case, calls, twist) for case, calls in zip(cases, got, strict=True)):
+        if all(twist(case, calls) for case, calls in zip(cases, got, strict=True)):
             return not_yet(message, name)
     (_, _, miss, false_alarm), w, p = next(row for row in zip(cases, want, paid, strict=True) if row[1] != row[2])
     return not_yet(
@@ -203,8 +218,8 @@ def _close(got, want):
 
 # --- 53.3: what may train -----------------------------------------------------------------------------------------------
 
-DESKS = ["desk 1", "desk 2", "desk 3", "visitor"]
-TRUSTED = ["desk 1", "desk 2"]
+DESKS = ["desk 1", "desk 2", "desk 3", "desk 4", "visitor"]
+TRUSTED = DESKS[:3]
 
 
 def said_by_desks(rng):
@@ -214,6 +229,9 @@ def said_by_desks(rng):
         for who in DESKS:
             for _ in range(int(rng.integers(0, 3))):
                 said.append({"flight": f"F{flight}", "who": who, "late": bool(rng.random() < 0.5), "at": next(at)})
+    for late in (True, False):  # two of the trusted against one
+        votes = zip(TRUSTED, (late, not late, late), strict=True)
+        said += [{"flight": f"F{40 + late}", "who": who, "late": vote, "at": next(at)} for who, vote in votes]
     return [said[i] for i in rng.permutation(len(said))]
 
 
@@ -251,6 +269,10 @@ TRAIN_MISCONCEPTIONS = {
         dict(stubborn=True),
         "A reviewer who corrected a slip counts as being in conflict with themselves. Take the latest word of each first.",
     ),
+    "majority of the trusted": (
+        dict(majority=True),
+        "You let the trusted vote. Two against one is a disagreement, too: leave the flight out.",
+    ),
     "majority of everyone": (
         dict(everyone=True, majority=True),
         "You let everybody vote. Only trusted reviewers are heard, and a flight on which they disagree is left out.",
@@ -272,45 +294,46 @@ def judge_train(evidence, rng):
     words = [f"{w['who']} {'late' if w['late'] else 'not late'} at {w['at']}" for w in said if w["flight"] == flight]
     wanted = {True: "late", False: "not late", None: "left out"}[want.get(flight)]
     told = got.get(flight, "left out")
-    return not_yet(f"Of {flight} was said: {'; '.join(words) or 'nothing'}. It should be {wanted}; yours: {told}.")
+    heard = f"(trusted: {', '.join(TRUSTED)})"
+    return not_yet(f"Of {flight} was said: {'; '.join(words) or 'nothing'} {heard}. It should be {wanted}; yours: {told}.")
 
 
 # --- 53.4: a canary's verdict -------------------------------------------------------------------------------------------
 
-MARGIN = 0.02
-
 
 def canaries(rng):
-    """Squared errors of two groups of flights: sizes, and how much worse the new model is."""
+    """Squared errors of two groups of flights, and a margin; from sizes, and how much worse the new model is."""
     cases = []
-    for n_old, n_new, worse in [
-        (4000, 2000, -0.05), (4000, 2000, 0.06), (400, 60, 0.05), (300, 100, -0.015), (4000, 20, 0.3), (20, 4000, -0.3),
-        (9000, 9000, 0.012), (4000, 2000, 0.0), (200, 80, 0.01),
+    for n_old, n_new, worse, margin in [
+        (4000, 2000, -0.05, 0.02), (4000, 2000, 0.06, 0.02), (400, 60, 0.05, 0.02), (300, 100, -0.015, 0.02),
+        (4000, 20, 0.3, 0.02), (20, 4000, -0.3, 0.02), (9000, 9000, 0.012, 0.02), (4000, 2000, 0.0, 0.02), (200, 80, 0.01, 0.02),
+        (200, 100, 0.0, 0.1), (4000, 2000, 0.0, 0.003),  # promote, wait: the other way round at 0.02
+        (3000, 30, 0.3, 0.02), (30, 3000, -0.3, 0.05), (3000, 29, 0.3, 0.02), (29, 3000, -0.3, 0.05),
     ]:  # fmt: skip
         old, new = (rng.beta(2, 6, n) for n in (n_old, n_new))
         old, new = old - old.mean() + 0.4, new - new.mean() + 0.4 + worse  # the difference is exact, the spread is by chance
-        cases.append((np.round(old, 6).tolist(), np.round(new, 6).tolist()))
+        cases.append((np.round(old, 6).tolist(), np.round(new, 6).tolist(), margin))
     return cases
 
 
 def probe_canary(answer, rng):
-    return {"decisions": [_word(answer(list(old), list(new), MARGIN)) for old, new in canaries(rng)]}
+    return {"decisions": [_word(answer(list(old), list(new), margin)) for old, new, margin in canaries(rng)]}
 
 
 def _word(value):
     return value if isinstance(value, str) else f"a {type(value).__name__}"
 
 
-def verdict(old, new, *, no_interval=False, any_size=False, harmless=False, swapped=False, no_margin=False):
+def verdict(old, new, margin, *, no_interval=False, least=30, harmless=False, swapped=False, fixed=None):
     """The oracle. The keywords are the twists behind the misconceptions."""
-    if not any_size and min(len(old), len(new)) < 30:
+    if min(len(old), len(new)) < least:
         return "wait"
     old, new = (new, old) if swapped else (old, new)
     difference = np.mean(new) - np.mean(old)
     half = 0 if no_interval else 1.96 * math.sqrt(np.var(new) / len(new) + np.var(old) / len(old))
     if difference - half > 0:
         return "roll back"
-    return "promote" if harmless or difference + half < (0 if no_margin else MARGIN) else "wait"
+    return "promote" if harmless or difference + half < (margin if fixed is None else fixed) else "wait"
 
 
 CANARY_MISCONCEPTIONS = {
@@ -318,7 +341,12 @@ CANARY_MISCONCEPTIONS = {
         dict(no_interval=True),
         "You compared the means alone. A difference that chance can make decides nothing: look at the interval.",
     ),
-    "any size": (dict(any_size=True), "With fewer than 30 flights in either group, wait: their interval says little."),
+    "any size": (dict(least=0), "With fewer than 30 flights in either group, wait: their interval says little."),
+    "thirty waits": (dict(least=31), "You wait with 30 flights in a group. Fewer than 30 wait; with 30 the interval decides."),
+    "fixed margin": (
+        dict(fixed=0.02),
+        "You compare `high` with 0.02 whatever the margin. How much may be lost is given each time: compare it with `margin`.",
+    ),
     "nothing seen is nothing there": (
         dict(harmless=True),
         "You promote whatever is not surely worse. A wide interval has room for harm: promote only where "
@@ -326,7 +354,7 @@ CANARY_MISCONCEPTIONS = {
     ),
     "the wrong way round": (dict(swapped=True), "These are errors: less is better. The difference is new minus old."),
     "must be better": (
-        dict(no_margin=True),
+        dict(fixed=0),
         "You promote only what is surely better. The margin is there because the groups hold "
         "different flights: `high` is to be under it.",
     ),
@@ -344,9 +372,9 @@ def judge_canary(evidence, rng):
     for name, (twist, message) in CANARY_MISCONCEPTIONS.items():
         if got == [verdict(*case, **twist) for case in cases]:
             return not_yet(message, name)
-    (old, new), w, g = next(row for row in zip(cases, want, got, strict=True) if row[1] != row[2])
+    (old, new, margin), w, g = next(row for row in zip(cases, want, got, strict=True) if row[1] != row[2])
     means = f"{np.mean(old):.3f} over {len(old)} flights and {np.mean(new):.3f} over {len(new)}"
-    return not_yet(f"With mean errors of {means} the verdict should be {w!r}; yours is {g!r}.")
+    return not_yet(f"With mean errors of {means}, and a margin of {margin}, the verdict should be {w!r}; yours is {g!r}.")
 
 
 # --- the questions ------------------------------------------------------------------------------------------------------

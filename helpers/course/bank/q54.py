@@ -151,7 +151,10 @@ def _unsolved(seed, worst, mean):
     if said["action"] not in truth["action"]:
         return not_yet(f"{told} The diagnosis is right, {said['action']!r} does not help against it.", "wrong remedy")
     side = "later" if worst.delay < 0 else "earlier"
-    return not_yet(f"{told} The diagnosis is right, but it began {side}: date it by the rows of the log.", "wrong day")
+    how = "date it by the rows of the log"
+    if truth["what"] == "label delay":
+        how = "compare outcome_at with at, for outcomes that came late count too"
+    return not_yet(f"{told} The diagnosis is right, but it began {side}: {how}.", "wrong day")
 
 
 def _shape(drills):
