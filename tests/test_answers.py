@@ -14,6 +14,7 @@ from tests import answers_report, demo_bank
 from tests.answers import Answers, Wrong, faults, try_right, try_wrong
 
 CATALOGUE = asking.catalogue()
+LONGEST = 1800  # seconds: dozens of answers, and some push to a repository whose workflow then trains
 IDS = [question_id for questions in CATALOGUE.values() for question_id in questions]
 
 
@@ -41,9 +42,8 @@ def try_question(question_id, record_property):
 
 def a_class(question_id):
     """A class a question, because `--dist loadscope` keeps a class together: so workers share the questions."""
-    return type(
-        f"Test{question_id}", (), {"test_answers": lambda self, record_property: try_question(question_id, record_property)}
-    )
+    tests = {"test_answers": lambda self, record_property: try_question(question_id, record_property)}
+    return type(f"Test{question_id}", (), tests | {"pytestmark": pytest.mark.timeout(LONGEST)})
 
 
 globals().update({f"Test{question_id}": a_class(question_id) for question_id in IDS})
