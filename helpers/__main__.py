@@ -148,6 +148,20 @@ def bench(options, rest):
     return subprocess.run([sys.executable, "-m", "tests.bench", *rest], cwd=install.ROOT, check=False).returncode
 
 
+def capstone(options, rest):
+    """Check a capstone project."""
+    from helpers.course.capstone import command
+
+    return command.main(options.folder, options.to, options.seconds)
+
+
+def _capstone_options(job):
+    job.add_argument("what", choices=["check"], help="grade the project in a folder, and write a report")
+    job.add_argument("folder", metavar="FOLDER", help="the one that capstone.toml is in; it is only read")
+    job.add_argument("--to", default="work/70/report", metavar="OUT", help="where the report goes; work/70/report by default")
+    job.add_argument("--seconds", type=float, default=300, metavar="N", help="that the check may take; 300 by default")
+
+
 def _run_options(job):
     job.add_argument(
         "notebooks", nargs="*", metavar="NOTEBOOK", help="only these (a path, or a name such as 22a); all by default"
@@ -189,13 +203,20 @@ JOBS = {
     "run": ("execute every lesson and solution; one table tells how each went", run),
     "test": ("run every test (arguments go on to pytest)", test),
     "install": ("install an extra into an environment of its own", install_extra),
+    "capstone": ("check a capstone project: a report with points, evidence and what to do next", capstone),
     "doctor": ("say what this machine can run", doctor),
     "exercises": ("for maintainers: make exercises/ anew from solutions/ and the pictures of the system", exercises),
     "lock": ("pin every version: requirements.lock and environment.yml, from pyproject.toml", lock),
     "execute": ("for maintainers: run notebooks and store their outputs in place", execute),
     "bench": ("measure the speeds that the workbook promises", bench),
 }
-OPTIONS = {"run": _run_options, "execute": _execute_options, "lock": _lock_options, "install": _install_options}
+OPTIONS = {
+    "run": _run_options,
+    "execute": _execute_options,
+    "lock": _lock_options,
+    "install": _install_options,
+    "capstone": _capstone_options,
+}
 PASS_ON = {"lab", "test", "bench"}
 
 

@@ -97,10 +97,36 @@ class Service:
             Up to 40 lines. After `stop`, what it had printed by then.
         """
         try:
-            text = (self._folder / "log").read_bytes()[-20_000:].decode("utf-8", "replace")
+            with (self._folder / "log").open("rb") as log:  # which may be of any length
+                log.seek(max(0, self.printed() - 20_000))
+                text = log.read(20_000).decode("utf-8", "replace")
         except FileNotFoundError:
             return self._last_log
         return "\n".join(text.splitlines()[-40:])
+
+    def printed(self):
+        """How much the server has printed.
+
+        Returns
+        -------
+        int
+            Bytes; 0 after `stop`.
+        """
+        try:
+            return (self._folder / "log").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def processes(self):
+        """The server's process and all that came of it.
+
+        Returns
+        -------
+        set of psutil.Process
+            Those that still run.
+        """
+        self._find_process()
+        return _guardian.family(self._process, str(self._folder))
 
     def __enter__(self):
         return self
@@ -120,8 +146,14 @@ class Service:
     def _is_running(self):
         return self._process is not None and _guardian.alive(self._process)
 
-    def _ended(self):
-        """Why the server is over; None while it is not."""
+    def ended(self):
+        """Why the server is over.
+
+        Returns
+        -------
+        str or None
+            Such as "ended by itself with exit code 1"; None while it runs.
+        """
         gone = self._guardian.poll() is not None  # asked first: it tells before it goes
         told = _read(self._folder / "ended")
         if told:
@@ -147,8 +179,9 @@ def start(name, command, *, ready="/health", port=None, env=None, cwd=None, file
         leaves one server, not two.
     command : list of str
         The program and its arguments; `{port}` in them becomes the port's number. It must listen on 127.0.0.1 alone.
-    ready : str, default "/health"
-        The path that answers 2xx or 3xx once the server is ready.
+    ready : str or None, default "/health"
+        The path that answers 2xx or 3xx once the server is ready. None: nothing is waited for, not even a port; the program
+        is only guarded.
     port : int, optional
         A free one by default.
     env : dict of str to (str or None), optional
@@ -176,6 +209,9 @@ def start(name, command, *, ready="/health", port=None, env=None, cwd=None, file
         raise ServiceError(f'The command of {name} is {command!r}; expected a list such as ["python", "-m", "http.server"].')
     if name in _running:
         _running[name].stop()
+    if ready is None:
+        _running[name] = _launch(name, command, port or _free_port(), env, cwd, files or {})
+        return _running[name]
     deadline = time.monotonic() + timeout
     for _ in range(ATTEMPTS):
         chosen = port or _free_port()
@@ -323,7 +359,7 @@ def _wait_until_ready(service, ready, deadline, timeout):
     seen = "nothing listens there"
     while time.monotonic() < deadline:
         service._find_process()
-        over = service._ended()
+        over = service.ended()
         if _connects(service.port):
             listens_on = _addresses(service)
             if not listens_on:
@@ -343,7 +379,7 @@ def _wait_until_ready(service, ready, deadline, timeout):
 def _addresses(service):
     """The addresses at which the server's own processes listen on its port."""
     found = set()
-    for process in _guardian.family(service._process, str(service._folder)):
+    for process in service.processes():
         with contextlib.suppress(psutil.NoSuchProcess):
             for connection in process.net_connections("tcp"):
                 if connection.status == psutil.CONN_LISTEN and connection.laddr.port == service.port:

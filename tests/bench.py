@@ -11,7 +11,16 @@ from pathlib import Path
 import nbformat
 
 from helpers.course import batch, batch_plan, install
-from tests import bench_alerting, bench_drift, bench_logging, bench_pipeline, bench_serving, bench_tracking
+from tests import (
+    bench_alerting,
+    bench_capstone,
+    bench_drift,
+    bench_logging,
+    bench_pipeline,
+    bench_scaling,
+    bench_serving,
+    bench_tracking,
+)
 
 RATIO = 0.6  # the whole batch, to the same notebooks by nbconvert one after another
 RERUN = 5.0  # seconds, when nothing has changed
@@ -48,6 +57,8 @@ def main():
         *bench_logging.measure(),
         *bench_drift.measure(),
         *bench_alerting.measure(),
+        *bench_scaling.measure(),
+        *bench_capstone.measure(),
     ]  # fmt: skip
     for line, kept in lines:
         print(f"{'kept' if kept else 'BROKEN':>7}  {line}")

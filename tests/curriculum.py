@@ -6,6 +6,8 @@ L32, L33A, L33B, L33C = "32_interactive_apps", "33a_cloud", "33b_on_prem", "33c_
 L41, L42A, L42B, L42C = "41_why_ci_cd", "42a_github_actions", "42b_dvc", "42c_jenkins_and_mlflow_projects"
 L51, L52 = "51_post_deployment_monitoring", "52_logging_and_alerting"
 L53, L54 = "53_human_in_the_loop", "54_incident_room"
+L61A, L61B, L61C = "61a_containers", "61b_kubernetes", "61c_many_machines"
+L62, L70 = "62_choosing_tools", "70_capstone"
 DEVOPS = "Applying DevOps principles (automation, versioning, monitoring) to ML workflows"
 COMPARE = "Discussion: compare traditional software pipelines with ML pipelines and identify key challenges"
 VISUALIZE = "Visualize model training loss, ROC, and parameters"
@@ -251,5 +253,56 @@ CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
             [(L51, "frozen"), (L52, "drift"), (L52, "trace"), (L53, "alert")],
             ["50.1", "50.2", "50.3", "50.4"],
         ),
+    },
+    "6 Infrastructure and deployment": {
+        "Docker: containerize ML apps": (
+            [(L61A, cell) for cell in ("naive", "ignore", "layers", "dockerfile", "build", "signals", "health")]
+            + [(L61A, cell) for cell in ("compose", "order", "names", "drill", "as-compose", "wrong-port", "right-port")],
+            ["61a.1", "61a.2", "61a.3"],
+        ),
+        "Kubernetes: scale apps and manage services in production": (
+            [(L61B, cell) for cell in ("load", "routes", "kubelet", "render", "schemas", "old-api", "policies", "rollout")]
+            + [(L61B, cell) for cell in ("formula", "traps", "day-run", "drill-run", "jump")]
+            + [(L61C, cell) for cell in ("cluster", "century", "century-reconcile", "gain", "sweep", "manifests")],
+            ["61b.1", "61b.2", "61b.3", "61c.1", "61c.2", "61c.3", "61c.4"],
+        ),
+        "Cloud Platforms: AWS, GCP, Azure for managed services": (
+            [(L61B, cell) for cell in ("managed", "cost")],
+            ["61b.4"],
+        ),
+    },
+    "6 Application interfaces": {
+        "Streamlit, Gradio for demos": (
+            [(L62, cell) for cell in ("pages", "state", "together", "as-api", "apis")],
+            ["62.1", "62.2"],
+        ),
+        "Hugging Face Spaces for public-facing prototypes": (
+            [(L62, "spaces"), (L70, "space")],
+            ["62.3", "70.3"],
+        ),
+    },
+    "6 Model lifecycle tools": {
+        "MLflow, W&B, TensorBoard for experiment tracking": (
+            [(L62, cell) for cell in ("track", "asked", "questions", "killed", "evidence", "guide")],
+            ["62.2", "62.3", "62.4"],
+        ),
+        "DVC, Git, GitHub Actions for automation and versioning": (
+            [(L62, cell) for cell in ("repositories", "versions", "switch", "clone", "diff", "cache-gone", "act")],
+            ["62.3", "62.4"],
+        ),
+    },
+    "Capstone: End-to-End ML Deployment with Monitoring": {
+        "Train a classification model with W&B or MLflow tracking": ([(L70, "start"), (L70, "ready")], ["70.1"]),
+        "Deploy the model using FastAPI": ([(L70, "ask")], ["70.2"]),
+        "Wrap with a Streamlit interface": ([(L70, "page")], ["70.3"]),
+        "Set up basic Prometheus metrics and an alerting simulation": (
+            [(L70, cell) for cell in ("metrics", "quiet", "drift", "alert")],
+            ["70.2", "70.4"],
+        ),
+        "Document your CI/CD flow (GitHub + Actions)": (
+            [(L70, cell) for cell in ("push", "red", "rollback")],
+            ["70.1", "70.5", "70.6"],
+        ),
+        "Share as a Hugging Face Space or Streamlit public app": ([(L70, "space")], ["70.3"]),
     },
 }

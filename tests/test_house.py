@@ -11,7 +11,8 @@ import pytest
 
 from tests.notebook_files import ROOT
 
-MODULES = sorted(path for path in (ROOT / "helpers").rglob("*.py") if "training_repository" not in path.parts)
+PROGRAMS = {"training_repository", "tool_programs"}  # what lessons show and run: no modules of ours
+MODULES = sorted(path for path in (ROOT / "helpers").rglob("*.py") if not PROGRAMS & set(path.parts))
 TOP = {
     "notebooks", "solutions", "exercises", "helpers", "binder", "tests", "environment.yml", "pyproject.toml",
     "requirements.lock", "Makefile", "README.md", ".github", ".ci", ".gitignore",

@@ -25,6 +25,11 @@ SYSTEM_PARTS = {
     "prometheus-alertmanager": ("prometheus-alertmanager", "sends the alerts"),
     "newman": ("newman@6.2.2", "runs Postman collections"),
 }
+# What only the tests want, and only where they run as root on Debian: no lesson needs it, so nobody is advised to install it.
+TEST_PARTS = {
+    "buildah": ("buildah", "builds the images of lesson 61a with no engine"),
+    "debootstrap": ("debootstrap", "makes the image that these begin with"),
+}
 
 
 class InstallError(Exception):
@@ -140,6 +145,7 @@ def install_system_parts():
         by_npm = [SYSTEM_PARTS[name][0] for name in absent if _by_npm(name)]
         by_apt = [SYSTEM_PARTS[name][0] for name in absent if not _by_npm(name)]
         _install_by_apt([*by_apt, "npm"] if by_npm and not shutil.which("npm") else by_apt)
+        _install_by_apt([package for name, (package, _) in TEST_PARTS.items() if not shutil.which(name)])
         _install_by_npm(by_npm)
         absent = absent_system_parts()
     for name in absent:

@@ -50,6 +50,11 @@ LIT = {  # notebook: the parts it adds
     "52_logging_and_alerting": ("service", "monitoring"),
     "53_human_in_the_loop": ("feedback", "registry"),
     "54_incident_room": ("monitoring", "feedback"),
+    "61a_containers": ("service", "apps", "tracking", "monitoring", "platform"),
+    "61b_kubernetes": ("service", "monitoring", "platform"),
+    "61c_many_machines": ("training", "tracking", "platform"),
+    "62_choosing_tools": ("tracking", "registry", "service", "apps", "data", "pipeline"),
+    "70_capstone": ("data", "training", "tracking", "registry", "service", "apps", "monitoring", "pipeline"),
 }
 WIDTH, HEIGHT, BOX_WIDTH, BOX_HEIGHT = 950, 320, 150, 56
 

@@ -1,0 +1,39 @@
+"""The page: a form, and the service's answer. `python -m streamlit run app.py`, or all with `python start.py`."""
+
+import httpx
+import streamlit as st
+
+import form
+import settings as project
+
+SERVICE = f"http://{project.HOST}:{project.port('SERVICE_PORT', 8000)}"
+TIMEOUT = 5  # seconds
+
+
+class Trouble(Exception):
+    """What a visitor is told; one sentence."""
+
+
+def call(method, path, **options):
+    """Ask the service.
+
+    Parameters
+    ----------
+    method, path : str
+    **options : object
+        For httpx.
+
+    Returns
+    -------
+    dict or list
+
+    Raises
+    ------
+    Trouble
+        It is away, or refuses.
+    """
+    # your code here
+    raise NotImplementedError
+
+
+# your code here

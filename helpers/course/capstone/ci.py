@@ -1,0 +1,155 @@
+"""Grades the workflow: linted, pushed through the real runner, and stopped by a failing test."""
+
+import shutil
+from pathlib import Path
+
+from helpers import mlflow_store, workflow_lint, workflow_machine, workflows
+from helpers.course.capstone.project import Stop
+
+SECONDS = 150  # that one run may take
+DANGEROUS = ("schema", "unpinned-uses", "excessive-permissions", "template-injection", "artipacked")  # rules that cost points
+BROKEN = '''"""Put here by the check of the capstone."""
+
+
+def test_broken_on_purpose():
+    raise AssertionError("broken on purpose by the check")
+'''
+
+
+def grade(case, sheet, source):
+    """Grade the workflow of a copy.
+
+    Parameters
+    ----------
+    case : helpers.course.capstone.case.Case
+    sheet : helpers.course.capstone.rubric.Sheet
+    source : pathlib.Path
+        A copy of the project that nothing has run in.
+
+    Raises
+    ------
+    Stop
+        There is no workflow, or no Git.
+    """
+    name = case.project.want("ci", "workflow")
+    if not (source / name).is_file():
+        raise Stop(f"There is no {name}, which capstone.toml names as the workflow: add it, or correct the name.")
+    try:
+        findings = [each for each in workflow_lint.lint(source / name) if each["rule"] in DANGEROUS]
+        first = findings[0] if findings else {}
+        told = f"line {first.get('line')}: {first.get('message')}" if first else ""
+        sheet.give("ci", "lint", not findings, f"findings: {len(findings)}", f"{first.get('tool')}, {told}")
+        remote = _remote(case)
+        code = _repository(case, source)
+        _green(sheet, _push(code, remote), name)
+        _red(sheet, code, remote, name)
+    except workflow_machine.WorkflowError as error:
+        raise Stop(f"The workflow could not be run: {str(error).splitlines()[0]}") from None
+
+
+def _remote(case):
+    store = mlflow_store.new_store(case.place / "ci store")
+    env = {"MLFLOW_TRACKING_URI": store.uri, "PYTHONDONTWRITEBYTECODE": "1", "WANDB_MODE": "offline"}
+    return workflows.new_remote(case.place / "remote.git", env=env, seconds=case.at_most(SECONDS))
+
+
+def _repository(case, source):
+    """What Git would hold of the project."""
+    code = case.place / "code"
+    shutil.copytree(source, code, symlinks=True)
+    git("init", "--quiet", "--initial-branch", "main", "--template", "", cwd=code)
+    return code
+
+
+def git(*arguments, cwd):
+    """Run Git as nobody in particular.
+
+    Parameters
+    ----------
+    *arguments : str
+    cwd : pathlib.Path
+
+    Returns
+    -------
+    str
+    """
+    who = ["-c", "user.name=check", "-c", "user.email=check@workbook.example", "-c", "commit.gpgsign=false"]
+    return workflow_machine.git(*who, *arguments, cwd=cwd)
+
+
+def _push(code, remote):
+    git("add", "--all", cwd=code)
+    git("commit", "--quiet", "--allow-empty", "--message", "the capstone", cwd=code)
+    before = len(workflows.runs(remote))
+    git("push", "--quiet", str(remote), "HEAD:refs/heads/main", cwd=code)
+    return workflows.runs(remote)[before:]
+
+
+def _green(sheet, runs, name):
+    passed = [each for each in runs if each.passed]
+    if not runs:
+        return sheet.give("ci", "green", 0, "nothing ran", f"A push to main triggers no workflow: give {name} `on: push`.")
+    failed = next((each for each in runs if not each.passed), None)
+    steps = sum(len(steps) for each in runs for steps in each.jobs.values())
+    evidence = f"runs that passed: {len(passed)} of {len(runs)}, with {steps} steps"
+    return sheet.give("ci", "green", len(passed) == len(runs), evidence, failed and _last_words(failed))
+
+
+def _red(sheet, code, remote, name):
+    if not sheet_has(sheet, "green"):
+        return sheet.give("ci", "red", 0, "not tried", "A run has to pass first: only then does one that fails mean something.")
+    tests = code / "tests"
+    tests.mkdir(exist_ok=True)
+    (tests / "test_broken_on_purpose.py").write_text(BROKEN, encoding="utf-8")
+    runs = _push(code, remote)
+    red = bool(runs) and any(not each.passed for each in runs)
+    evidence = f"runs that failed: {sum(not each.passed for each in runs)} of {len(runs)}"
+    return sheet.give(
+        "ci", "red", red, evidence, f"A failing test in tests/ went through: let {name} run the tests before it trains."
+    )
+
+
+def sheet_has(sheet, name):
+    """Whether a criterion of this part has all its points.
+
+    Parameters
+    ----------
+    sheet : helpers.course.capstone.rubric.Sheet
+    name : str
+
+    Returns
+    -------
+    bool
+    """
+    mark = sheet.given("ci", name)
+    return mark is not None and mark.points == mark.of
+
+
+def _last_words(run):
+    if run.error:
+        return f"The run did not end well: {run.error[:200]}"
+    failed = [step["name"] for steps in run.jobs.values() for step in steps if step["outcome"] == "failure"]
+    lines = [line for line in run.log.splitlines() if line.strip()]
+    return f"The step {failed[0] if failed else '?'} failed; its log ends: {' / '.join(lines[-3:])[:300]}"
+
+
+def documented(sheet, folder, workflow):
+    """Look for what the README says of the start and of CI/CD.
+
+    Parameters
+    ----------
+    sheet : helpers.course.capstone.rubric.Sheet
+    folder : pathlib.Path
+    workflow : str
+        The file's name.
+    """
+    readme = folder / "README.md"
+    text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
+    missing = [] if len(text.split()) >= 120 else ["at least 120 words"]
+    missing += [] if any(word in text for word in ("start.py", "python ", "make ")) else ["the command that starts it"]
+    missing += [] if "CI" in text and Path(workflow).name in text else [f"a part on CI/CD that names {Path(workflow).name}"]
+    missing += (
+        [] if any(word in text.lower() for word in ("roll back", "roll_back", "roll-back", "rollback")) else ["how to roll back"]
+    )
+    evidence = f"{len(text.split())} words" if text else "no README.md"
+    sheet.give("project", "documented", 1 - len(missing) / 4 if text else 0, evidence, f"README.md misses {'; '.join(missing)}.")

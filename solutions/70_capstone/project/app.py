@@ -1,0 +1,60 @@
+"""The page: a form, and the service's answer. `python -m streamlit run app.py`, or all with `python start.py`."""
+
+import httpx
+import streamlit as st
+
+import form
+import settings as project
+
+SERVICE = f"http://{project.HOST}:{project.port('SERVICE_PORT', 8000)}"
+TIMEOUT = 5  # seconds
+
+
+class Trouble(Exception):
+    """What a visitor is told; one sentence."""
+
+
+def call(method, path, **options):
+    """Ask the service.
+
+    Parameters
+    ----------
+    method, path : str
+    **options : object
+        For httpx.
+
+    Returns
+    -------
+    dict or list
+
+    Raises
+    ------
+    Trouble
+        It is away, or refuses.
+    """
+    ### BEGIN SOLUTION
+    try:
+        reply = httpx.request(method, SERVICE + path, timeout=TIMEOUT, trust_env=False, **options)
+        told = reply.json()
+    except (httpx.HTTPError, ValueError):
+        raise Trouble("The service does not answer now. Try again in a minute.") from None
+    if reply.status_code == 422:
+        raise Trouble("; ".join(f"{each['field']}: {each['problem']}" for each in told["problems"]))
+    if reply.status_code != 200:
+        raise Trouble(f"The service cannot answer now: {told.get('problem', reply.status_code)}.")
+    return told
+    ### END SOLUTION
+
+
+### BEGIN SOLUTION
+said = project.load()
+st.title(said["project"]["name"])
+st.write(f"How likely is it that **{said['data']['target']}** is 1?")
+try:
+    row = form.ask(call("GET", "/schema"))
+    if row is not None:
+        answer = call("POST", "/predict", json=row)
+        form.show(answer["probability"], answer["model_version"])
+except Trouble as trouble:
+    st.error(str(trouble))
+### END SOLUTION

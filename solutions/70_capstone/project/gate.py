@@ -1,0 +1,58 @@
+"""The gate: whether the model that was trained last may be the one in use. `python gate.py` ends with exit code 1 if not."""
+
+import json
+
+import settings as project
+from settings import OUT, ProjectError
+
+REPORT = OUT / "report.json"
+
+
+def verdict(metrics, margin):
+    """Say whether a new model may be used.
+
+    Parameters
+    ----------
+    metrics : dict of str to float
+        As from `fit`; with `champion_auc` where there is a champion, from the same rows.
+    margin : float
+        The AUC that it may lose against the champion.
+
+    Returns
+    -------
+    str
+        Why not; "" where it may.
+    """
+    ### BEGIN SOLUTION
+    if metrics["auc"] < metrics["baseline_auc"]:
+        return f"AUC {metrics['auc']:.3f} is under the baseline's {metrics['baseline_auc']:.3f}"
+    if metrics["auc"] < metrics.get("champion_auc", 0.0) - margin:
+        return f"AUC {metrics['auc']:.3f} is under the champion's {metrics['champion_auc']:.3f} by more than {margin}"
+    return ""
+    ### END SOLUTION
+
+
+def report():
+    """What the last training found.
+
+    Returns
+    -------
+    dict
+        `version`, `refused` (why; "" where the gate lets it through) and `metrics`.
+    """
+    try:
+        return json.loads(REPORT.read_bytes())
+    except FileNotFoundError:
+        raise ProjectError("Nothing is trained yet: run python train.py first.") from None
+
+
+def main():
+    """Let the new model through, or stop."""
+    made = report()
+    if made["refused"]:
+        raise ProjectError(f"The gate refuses version {made['version']}: {made['refused']}.")
+    print(f"The gate lets version {made['version']} through.")
+
+
+if __name__ == "__main__":
+    project.command(main)

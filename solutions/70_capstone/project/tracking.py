@@ -1,0 +1,142 @@
+"""Puts trainings on record, and keeps the versions of the model with their aliases: here in MLflow.
+
+`tracker` in capstone.toml chooses; the one of tracking_wandb.py has the same four methods, and nothing else differs.
+"""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from settings import ROOT, ProjectError
+
+FILES = ["model.skops", "schema.json", "reference.json"]  # a version of the model: all that a service needs
+
+
+def tracker(settings):
+    """Make the tracker that the settings name.
+
+    Parameters
+    ----------
+    settings : dict
+
+    Returns
+    -------
+    MlflowTracker or WandbTracker
+    """
+    name, kind = settings["project"]["name"], settings["project"]["tracker"]
+    if kind == "wandb":
+        import tracking_wandb
+
+        return tracking_wandb.WandbTracker(name)
+    if kind != "mlflow":
+        raise ProjectError(f"tracker is {kind!r} in capstone.toml; expected mlflow or wandb.")
+    return MlflowTracker(name)
+
+
+class MlflowTracker:
+    """MLflow's tracking and its model registry, in the store that MLFLOW_TRACKING_URI names.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment and of the registered model.
+    """
+
+    def __init__(self, name):
+        import mlflow  # here, because it takes seconds and the service needs none of it
+
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        for noisy in ("mlflow", "alembic"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(ROOT / 'mlflow.db').as_posix()}"
+        mlflow.set_tracking_uri(uri)
+        self._mlflow, self._client, self._name, self._uri = mlflow, mlflow.MlflowClient(), name, uri
+
+    def record(self, folder, model, X, params, metrics, curves, tags):
+        """Put one training on record, and its model into the registry.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            With `FILES`.
+        model : HistGradientBoostingClassifier
+        X : numpy.ndarray
+            Some rows, for the signature.
+        params, metrics, tags : dict
+        curves : dict of str to list of float
+            A value a step.
+
+        Returns
+        -------
+        str
+            The new version of the model.
+        """
+        ### BEGIN SOLUTION
+        from predictor import TRUSTED
+
+        mlflow = self._mlflow
+        if self._client.get_experiment_by_name(self._name) is None:
+            self._client.create_experiment(self._name, artifact_location=self._files())
+        mlflow.set_experiment(self._name)
+        with mlflow.start_run(tags=tags) as run:
+            mlflow.log_params(params)
+            mlflow.log_metrics(metrics)
+            points = [(name, value, step) for name, values in curves.items() for step, value in enumerate(values)]
+            entities = [mlflow.entities.Metric(name, value, 0, step) for name, value, step in points]
+            self._client.log_batch(run.info.run_id, metrics=entities)
+            logged = mlflow.sklearn.log_model(
+                model,
+                name="model",
+                # Given, because to find out by itself takes MLflow half a minute.
+                signature=mlflow.models.infer_signature(X, model.predict_proba(X)[:, 1]),
+                pip_requirements=(ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines(),
+                serialization_format="skops",
+                skops_trusted_types=TRUSTED,
+                extra_files=[str(folder / name) for name in FILES],
+            )
+        return str(mlflow.register_model(logged.model_uri, self._name).version)
+        ### END SOLUTION
+
+    def _files(self):
+        """Where a database on this machine has its files: beside it, not in the folder that happens to be the current one."""
+        if not self._uri.startswith("sqlite:///"):
+            return None
+        return (Path(self._uri.removeprefix("sqlite:///")).resolve().parent / "artifacts").as_uri()
+
+    def aliases(self):
+        """Which versions are in use.
+
+        Returns
+        -------
+        dict of str to str
+            "champion" and "previous", as far as there are.
+        """
+        try:
+            return {alias: str(version) for alias, version in self._client.get_registered_model(self._name).aliases.items()}
+        except self._mlflow.MlflowException:
+            return {}
+
+    def set_aliases(self, aliases):
+        """Say which versions are in use.
+
+        Parameters
+        ----------
+        aliases : dict of str to str
+        """
+        for alias, version in aliases.items():
+            self._client.set_registered_model_alias(self._name, alias, version)
+
+    def fetch(self, version, to):
+        """Get the files of a version.
+
+        Parameters
+        ----------
+        version : str
+        to : pathlib.Path
+            An empty folder.
+        """
+        where = self._mlflow.artifacts.download_artifacts(f"models:/{self._name}/{version}", dst_path=str(to / "all"))
+        for name in FILES:
+            shutil.move(next(Path(where).rglob(f"extra_files/{name}")), to / name)
+        shutil.rmtree(to / "all")

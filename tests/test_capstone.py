@@ -1,0 +1,236 @@
+"""The check of the capstone: whatever a project does, a report comes of it, in time, and nothing is left behind."""
+
+import json
+import os
+import tempfile
+import time
+
+import httpx
+import psutil
+import pytest
+
+from helpers.course.capstone import check, command, report, rubric, traffic
+from helpers.course.capstone import project as projects
+from tests import toy_capstone
+
+PARTS = ("service", "metrics", "rollback")
+ALL = 3 + 6 + 3 + 6 + 2 + 3 + 4 + 3 + 5 + 5
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(tmp_path, monkeypatch):
+    """No process that runs in the check's folders is there afterwards, whatever the project did; nor the folders."""
+    (tmp_path / "places").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "places"))
+    monkeypatch.setattr(traffic, "PACE", 5000)
+    monkeypatch.setattr(check.versions, "REACHES", 5)
+    yield
+    end = time.monotonic() + 5
+    while (left := [pid for pid in psutil.pids() if str(tmp_path) in _place(pid)]) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not left
+    assert not list((tmp_path / "places").iterdir())
+
+
+def _place(pid):
+    try:
+        process = psutil.Process(pid)
+        return " ".join([process.cwd(), *process.cmdline()])
+    except psutil.Error:
+        return ""
+
+
+def graded(tmp_path, seconds=60, parts=PARTS, **files):
+    folder = toy_capstone.write(tmp_path / "project", **files)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    begun = time.monotonic()
+    sheet = check.check(folder, parts=parts, seconds=seconds)
+    assert time.monotonic() - begun < seconds + 30
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before, "the learner's folder was changed"
+    return sheet
+
+
+def advice(sheet):
+    return " ".join(mark.advice for mark in sheet.marks())
+
+
+def points(sheet, part):
+    return {mark.name: mark.points for mark in sheet.marks() if mark.part == part}
+
+
+def test_a_sound_project_gets_all_points(tmp_path):
+    sheet = graded(tmp_path)
+    assert sheet.total() == (ALL, ALL), report.as_text(sheet)
+
+
+CHANGED = {
+    "exits at once": (("start", "import http.server", "raise SystemExit(3)"), "exit code 3", 0),
+    "ends well at once": (("start", "import http.server", "raise SystemExit(0)"), "it has to stay until it is ended", 0),
+    "misses a package": (("start", "import http.server", "import flying_carpets"), "the package flying_carpets is absent", 0),
+    "last words": (("start", "import http.server", "raise ValueError('no fuel')"), "ValueError: no fuel", 0),
+    "no program": (("contract", '"start.py"', '"gone.py"'), "gone.py", 0),
+    "an unknown program": (("contract", '["python", "start.py"]', '["launch-it-all"]'), "launch-it-all, which is not here", 0),
+    "fails to train": (
+        ("train", "place.write_text", 'assert before < 1 or "back" in sys.argv, "once is enough"\nplace.write_text'),
+        'The second training failed: `train again` ended by itself with exit code 1; its last words: "AssertionError: once',
+        ALL - 10,
+    ),
+    "never trains": (("train", "import sys", "import sys\nsys.exit(1)"), "It could not be trained: `train` ended by itself", 0),
+    "a probability of 7": (("start", '"probability": chance', '"probability": 7'), "no number from 0 to 1", None),
+    "no version": (("start", ', "version": version', ""), "`version` is None", None),
+    "constant answers": (("start", "min(0.9, hour / 30 + 0.01 * int(version))", "0.5"), "as good as a coin's", ALL - 3),
+    "answers what is bad": (("start", "return self.reply(422", "return self.reply(200"), "HTTP 200", None),
+    "bad ends in 500": (("start", "return self.reply(422", "return self.reply(500"), "HTTP 500", None),
+    "counts refused ones": (("start", "        raw = ", "        answered += 1\n        raw = "), "count each once", None),
+    "no counter": (("start", "predictions_total", "answers_total"), "has to be called predictions_total", None),
+    "no metrics": (("start", 'self.path == "/metrics"', 'self.path == "/m"'), "not Prometheus text", None),
+    "rolls back nothing": (
+        ("train", 'before - 1 if "back" in sys.argv', 'before if "back" in sys.argv'),
+        "with version 1 again",
+        ALL - 5,
+    ),
+    "only the label": (("start", "0.01 * int(version)", "__import__('random').random() / 9"), "one row has one answer", None),
+    "fails meanwhile": (
+        ("start", '"version": version', '"version": version if answered % 9 else ""'),
+        "meanwhile: load the new",
+        None,
+    ),
+}
+TEXTS = {"start": toy_capstone.START, "train": toy_capstone.TRAIN, "contract": toy_capstone.CONTRACT}
+NAMES = {"start": "start_py", "train": "train_py", "contract": "capstone_toml"}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_is_wrong_costs_its_points_and_is_told(tmp_path, name):
+    (which, old, new), told, left = CHANGED[name]
+    assert old in TEXTS[which]
+    sheet = graded(tmp_path, **{NAMES[which]: TEXTS[which].replace(old, new)})
+    got = sheet.total()[0]
+    assert got == left if left is not None else 0 < got < ALL, report.as_text(sheet)
+    assert told in advice(sheet), report.as_text(sheet)
+    assert str(tmp_path) not in report.as_text(sheet)
+
+
+def test_a_wrong_port_is_named(tmp_path):
+    sheet = graded(tmp_path, seconds=8, start_py=toy_capstone.START.replace('int(os.environ["SERVICE_PORT"])', "0"))
+    assert sheet.total()[0] == 0 and "take the port from the environment" in advice(sheet)
+
+
+def test_a_project_that_hangs_is_ended_in_time(tmp_path):
+    begun = time.monotonic()
+    sheet = graded(tmp_path, seconds=5, train_py="import time\ntime.sleep(1000)")
+    assert time.monotonic() - begun < 20
+    assert sheet.total()[0] == 0 and "`train` had not ended after 5 s" in advice(sheet)
+
+
+def test_a_project_that_prints_a_gigabyte_is_ended(tmp_path):
+    flood = "while True:\n    print('x' * 1_000_000)"
+    assert "printed more than 50 MB" in advice(graded(tmp_path, start_py=flood))
+
+
+def test_a_project_that_fills_the_disk_is_ended(tmp_path):
+    flood = "with open('full', 'wb') as file:\n    while True:\n        file.write(bytes(1_000_000))"
+    assert "into its folder" in advice(graded(tmp_path, start_py=flood))
+
+
+def test_a_project_that_takes_all_memory_is_ended(tmp_path):
+    hungry = "import time\nheld = []\nwhile True:\n    held.append(bytearray(b'x' * 100_000_000))\n    time.sleep(0.05)"
+    assert "of memory" in advice(graded(tmp_path, start_py=hungry))
+
+
+def test_a_project_that_deletes_its_own_files_is_graded(tmp_path):
+    shot = "import pathlib\nfor path in [*pathlib.Path().iterdir()]:\n    path.unlink()\n"
+    sheet = graded(tmp_path, start_py=shot + toy_capstone.START)
+    assert points(sheet, "service")["health"] == 3 and 0 < sheet.total()[0] < ALL
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process leaves its family by a double fork, which Windows has not")
+def test_what_leaves_its_family_is_ended_too(tmp_path):
+    runaway = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(100)\n    os._exit(0)\n"
+    )
+    assert graded(tmp_path, start_py=runaway + toy_capstone.START).total()[0] == ALL
+
+
+BROKEN = {
+    "no contract": (dict(capstone_toml=None), "There is no capstone.toml"),
+    "no TOML": (dict(capstone_toml="[data"), "cannot be read"),
+    "an empty contract": (dict(capstone_toml=""), "`file` of [data] is absent"),
+    "a text for a list": (
+        dict(capstone_toml=toy_capstone.CONTRACT.replace('["python", "train.py"]', '"python train.py"')),
+        "`train` of [commands] is 'python train.py'; expected such as",
+    ),
+    "no data": (dict(data_csv=None), "There is no data.csv"),
+    "data elsewhere": (
+        dict(capstone_toml=toy_capstone.CONTRACT.replace('"data.csv"', '"../data.csv"')),
+        "outside of the project",
+    ),
+    "no such column": (dict(capstone_toml=toy_capstone.CONTRACT.replace('"late"', '"delay"')), "has no column 'delay'"),
+    "no table": (dict(data_csv=""), "cannot be read as a table"),
+    "no time": (dict(capstone_toml=toy_capstone.CONTRACT.replace('"when"', '"colour"')), "does not read as a time"),
+    "three classes": (dict(capstone_toml=toy_capstone.CONTRACT.replace('"late"', '"hour"')), "expected 0 and 1, both"),
+    "one class": (dict(data_csv="when,hour,colour,late\n2013-01-01,1,red,0\n"), "expected 0 and 1, both"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_project_gets_one_sentence_and_no_points(tmp_path, name):
+    files, told = BROKEN[name]
+    sheet = graded(tmp_path, **files)
+    assert sheet.total() == (0, ALL)
+    reasons = {mark.advice for mark in sheet.marks()}
+    assert len(reasons) == 1 and told in reasons.pop()
+
+
+def test_no_folder_is_told_by_the_command(tmp_path, capsys):
+    assert command.main(str(tmp_path / "gone"), str(tmp_path / "report"), 5) == 1
+    assert "There is no folder gone" in capsys.readouterr().out
+    assert json.loads((tmp_path / "report" / "report.json").read_text())["points"] == 0
+
+
+def test_an_error_of_the_check_itself_is_told_as_such(tmp_path, monkeypatch):
+    monkeypatch.setattr(check.service, "service", lambda *_: 1 / 0)
+    sheet = graded(tmp_path)
+    assert "The check itself failed here (ZeroDivisionError" in advice(sheet)
+    assert points(sheet, "metrics") == {"readable": 3, "counts": 4, "timed": 3}
+
+
+def test_report_says_each_thing_once_and_is_escaped(tmp_path):
+    sheet = rubric.Sheet(["service", "alert"])
+    sheet.give("service", "health", True, "HTTP 200", "unused")
+    sheet.give("service", "predicts", 0.5, "<b>30 of 60</b>", "Mend <predict>.")
+    sheet.close("service", "It ended.")
+    sheet.skip("alert", "prometheus is absent")
+    page = report.write(sheet, "mine & yours", 12.3, tmp_path / "out").read_text(encoding="utf-8")
+    assert page.count("<li>") == 2 and "Mend &lt;predict&gt;." in page and "<b>30" not in page and "mine &amp; yours" in page
+    assert "6 of 20 points" in page and "15 more points could not be tried" in page and "unused" not in page
+    told = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert (told["points"], told["of"]) == (6, 20)
+    assert [mark["points"] for mark in told["marks"]] == [3, 3, 0, 0, 0, None, None, None, None]
+    assert report.as_text(sheet).count("It ended.") == 1
+
+
+def test_rubric_has_a_hundred_points():
+    assert sum(of for _, criteria in rubric.RUBRIC.values() for of, _ in criteria.values()) == 100
+
+
+def test_drifted_rows_stay_within_what_is_known(tmp_path):
+    folder = toy_capstone.write(tmp_path / "project")
+    X, y = projects.table(projects.read(folder))
+    moved = traffic.drifted(X, X)
+    assert moved["hour"].mean() > X["hour"].mean() + X["hour"].std() and moved["hour"].max() == X["hour"].max()
+    assert moved["hour"].dtype == X["hour"].dtype and (moved["colour"] == X["colour"]).all()
+    words = X[["colour"]]
+    assert set(traffic.drifted(words, words)["colour"]) == {"blue"}
+    assert set(y) == {0, 1} and json.dumps(traffic.as_rows(X)[0])
+
+
+def test_webhook_keeps_what_fires():
+    hook = check.Webhook()
+    try:
+        alerts = [{"labels": {"alertname": name}, "status": status} for name, status in (("A", "firing"), ("B", "resolved"))]
+        assert httpx.post(hook.url, json={"alerts": alerts}, trust_env=False).status_code == 200
+        assert httpx.post(hook.url, content=b"hello", trust_env=False).status_code == 400
+        assert hook.told == ["A"]
+    finally:
+        hook.close()
