@@ -25,7 +25,8 @@ from helpers import dashboard, model_source, onnx_model, publish
 
 HERE = Path(__file__).parent
 DEPLOY = HERE / "deploy"
-PARTS = {"service": "serving", "page": "streamlit_app"}  # target of the Dockerfile: the module that it runs
+PARTS = {"service": "serving", "page": "streamlit_app", "training": "pipeline"}  # target of the Dockerfile: what it runs
+ALSO = {"training": publish.MAKES_MODELS}  # target: packages that `publish.needed` leaves out, as only training needs them
 COPIED = ("Dockerfile", "compose.yml", "compose.registry.yml", "prometheus.yml", "alertmanager.yml")
 COPIED += ("grafana/datasources.yml", "grafana/dashboards.yml")
 LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "extra": ""}  # what is in the container
@@ -69,7 +70,7 @@ def write_context(folder, model):
         (folder / part / "helpers").mkdir(parents=True)
         for name in ["__init__", *publish.needed(root)[0]]:
             shutil.copy(HERE / f"{name}.py", folder / part / "helpers")
-        _write(folder / f"requirements-{part}.txt", pinned(root))
+        _write(folder / f"requirements-{part}.txt", pinned(root, also=ALSO.get(part, ())))
     for name in (model_source.FILE, model_source.NOTE):
         (folder / "model").mkdir(exist_ok=True)
         shutil.copyfile(Path(model) / name, folder / "model" / name)
@@ -89,13 +90,15 @@ def _write_settings(folder):
     (folder / "secrets").chmod(0o700)
 
 
-def pinned(*roots):
+def pinned(*roots, also=()):
     """The part of `requirements.lock` that some modules need, with all that these packages need in turn.
 
     Parameters
     ----------
     *roots : str
         Modules of `helpers`, such as "serving".
+    also : iterable of str, default ()
+        More packages, as PyPI calls them.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def pinned(*roots):
     ContainerError
         The lock does not pin one of them.
     """
-    found, open_ = set(), list(publish.needed(*roots)[1])
+    found, open_ = set(), [*publish.needed(*roots)[1], *also]
     while open_:
         name = open_.pop()
         if name not in found:

@@ -1,7 +1,8 @@
 """Batch scoring in partitions, on the workers of a Dask cluster: every flight gets one score, whichever of them die.
 
-A *partition* is one month of one copy of the year. Its task is a few words (paths and checksums), its result one file, which
-is written under a temporary name and renamed. So a task may run once, twice, or at two places at a time: the output is the same.
+A *partition* is one month of one copy of the year, or several. Its task is a few words (paths and checksums), its result one
+file, which is written under a temporary name and renamed. So a task may run once, twice, or at two places at a time: the output
+is the same.
 """
 
 import contextlib
@@ -70,8 +71,8 @@ def cluster(n_workers=2, *, memory=MEMORY) -> Iterator:
         yield client
 
 
-def prepare(model, flights, folder):
-    """Lay out what all tasks read: the model as one ONNX file, and a file for each month of flights.
+def prepare(model, flights, folder, *, months=1):
+    """Lay out what all tasks read: the model as one ONNX file, and a file of flights for each partition.
 
     Parameters
     ----------
@@ -81,6 +82,9 @@ def prepare(model, flights, folder):
         As from `helpers.flights.load`. Rows are known by their place, from 0; missing weather stays missing.
     folder : path-like
         Made if absent; a shared disk or a bucket where the workers are on other machines.
+    months : int, default 1
+        In a partition, which is named after the first month it may hold; 12 for a year. Of large ones there are fewer to hand
+        out, and more is done again when one dies.
 
     Returns
     -------
@@ -90,17 +94,19 @@ def prepare(model, flights, folder):
     Raises
     ------
     ScaleOutError
-        There are no flights.
+        There are no flights, or `months` is under 1.
     """
     if not len(flights):
         raise ScaleOutError("There are no flights to score: choose more months.")
+    if months < 1:
+        raise ScaleOutError(f"months is {months!r}; expected at least 1.")
     folder = Path(folder).absolute()
     content = model if isinstance(model, bytes) else onnx_model.convert(model)
     _replace(folder / MODEL, lambda part: part.write_bytes(content))
     numbered = flights[list(FEATURES)].assign(flight=np.arange(len(flights), dtype="int32"))
     for old in (folder / FLIGHTS).glob("*.parquet"):
         old.unlink()
-    for month, rows in numbered.groupby(flights["month"].to_numpy()):
+    for month, rows in numbered.groupby((flights["month"].to_numpy() - 1) // months * months + 1):
         _replace(folder / FLIGHTS / f"{month:02}.parquet", lambda part, rows=rows: rows.to_parquet(part, index=False))
     return folder
 

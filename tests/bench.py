@@ -26,7 +26,7 @@ RATIO = 0.6  # the whole batch, to the same notebooks by nbconvert one after ano
 RERUN = 5.0  # seconds, when nothing has changed
 KERNEL = 1000  # MB, the peak of any kernel's process
 TREE = 1500  # MB, the peak of a kernel and all that it started
-LESSON = 75  # seconds, in the batch: 42a's pushes run the whole pipeline twice
+LESSON = 180  # seconds, in the batch: the solved capstone starts its whole system for each of its questions
 CELL = 30  # seconds, in the batch: the longest is a push that tests, trains, logs and promotes, each step a process
 
 

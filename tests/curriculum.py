@@ -301,7 +301,7 @@ CURRICULUM = {  # section: bullet: (cells as (lesson, cell id), question ids)
         ),
         "Document your CI/CD flow (GitHub + Actions)": (
             [(L70, cell) for cell in ("push", "red", "rollback")],
-            ["70.1", "70.5", "70.6"],
+            ["70.5", "70.6"],
         ),
         "Share as a Hugging Face Space or Streamlit public app": ([(L70, "space")], ["70.3"]),
     },

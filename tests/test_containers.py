@@ -75,7 +75,12 @@ def test_the_context_is_small_and_has_nothing_that_is_secret(context):
     sent = containers.context_files(context)
     assert sum((context / name).stat().st_size for name in sent) < 5 * MB
     names = {name.as_posix() for name in sent}
-    assert {"model/model.onnx", "service/helpers/serving.py", "page/helpers/streamlit_app.py"} <= names
+    assert {
+        "model/model.onnx",
+        "service/helpers/serving.py",
+        "page/helpers/streamlit_app.py",
+        "training/helpers/pipeline.py",
+    } <= names
     kept_out = {".env", "service/.env", "secrets/grafana_password", "compose.yml", "service/helpers/__pycache__/old.pyc"}
     assert all((context / name).exists() for name in kept_out) and not kept_out & names
 
@@ -87,10 +92,38 @@ def test_each_part_has_what_it_imports_and_no_more(context):
         assert pins and all(re.match(r"[\w.-]+==[^\s;]+", pin) for pin in pins)
         assert len([line for line in lines if "--hash=sha256:" in line]) >= len(pins)
         named = {re.split("==", pin)[0] for pin in pins}
-        assert set(publish.needed(root)[1]) <= named and not named & {"pytest", "mlflow", "scikit-learn", "jupyterlab"}
+        makes = {"mlflow", "onnx", "skl2onnx", "scikit-learn"}
+        assert set(publish.needed(root)[1]) <= named and not named & {"pytest", "jupyterlab"}
+        assert makes <= named if part == "training" else not named & makes
         code = f"import sys; sys.path.insert(0, '.'); import helpers.{root}; print(helpers.__file__)"
         told = subprocess.run([sys.executable, "-I", "-c", code], cwd=context / part, capture_output=True, text=True, check=True)
         assert Path(told.stdout.strip()).resolve().is_relative_to((context / part).resolve())
+
+
+def test_each_of_our_images_that_is_run_is_a_target(compose):
+    stages = re.findall(r"^FROM \S+ AS (\S+)$", (containers.DEPLOY / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(containers.PARTS) <= set(stages) and stages[-1] == "service"
+    files = [
+        (containers.DEPLOY / "k8s" / "base" / f"{name}.yml").read_text(encoding="utf-8") for name in ("deployment", "retrain")
+    ]
+    run = [service["image"] for service in compose["services"].values()] + re.findall(
+        r"^\s+image: (\S+)", "\n".join(files), re.MULTILINE
+    )
+    ours = {name.split(":")[0].removeprefix("flight-delay-") for name in run if name.startswith("flight-delay-")}
+    assert ours == set(containers.PARTS)
+
+
+def test_the_job_runs_the_pipeline_as_its_image_has_it(context):
+    text = (containers.DEPLOY / "Dockerfile").read_text(encoding="utf-8").split(" AS training\n")[1].split("\n\n")[0]
+    begin = json.loads(text.split("ENTRYPOINT ")[1].splitlines()[0])
+    job = yaml.safe_load((containers.DEPLOY / "k8s" / "base" / "retrain.yml").read_text(encoding="utf-8"))
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    steps = [*pod["initContainers"], *pod["containers"]]
+    assert all(step["command"] == begin for step in steps) and f"USER {pod['securityContext']['runAsUser']}:" in text
+    told = subprocess.run(
+        [sys.executable, *begin[1:], "--help"], cwd=context / "training", capture_output=True, text=True, check=True
+    )
+    assert all(step["args"][0] in told.stdout for step in steps)
 
 
 def test_pins_are_the_locks_own_lines():

@@ -52,6 +52,16 @@ def test_every_flight_gets_the_models_own_score(folder, model, some):
         assert scores["late"].to_numpy() == pytest.approx(wanted[scores["flight"]], abs=1e-5)
 
 
+@pytest.mark.parametrize(("months", "names"), [(1, ["01", "02", "03"]), (2, ["01", "03"]), (12, ["01"])])
+def test_larger_partitions_hold_the_same_flights_and_scores(model, some, folder, tmp_path, months, names):
+    large = scale_out.prepare(model, some, tmp_path / "large", months=months)
+    assert [task["partition"] for task in scale_out.plan(large)] == [f"copy=000/month={name}" for name in names]
+    done(large, copies=2), done(folder, copies=2)
+    assert scale_out.reconcile(large, 2) == {"wanted": 3_000, "once": 3_000, **CLEAN}
+    one, other = (pd.concat(map(pd.read_parquet, sorted((at / "scores").glob("copy=001/*")))) for at in (large, folder))
+    pd.testing.assert_frame_equal(one.reset_index(drop=True), other.reset_index(drop=True))
+
+
 def test_a_task_done_twice_leaves_the_same_bytes(folder):
     task = scale_out.plan(folder)[0]
     first, before = scale_out.score(task), Path(task["target"]).read_bytes()
@@ -151,6 +161,8 @@ def test_bad_input_is_told(folder, model, some, tmp_path):
         scale_out.plan(tmp_path / "nothing")
     with pytest.raises(ScaleOutError, match="at least 1"):
         scale_out.plan(folder, 0)
+    with pytest.raises(ScaleOutError, match="months is 0"):
+        scale_out.prepare(model, some, tmp_path, months=0)
     with pytest.raises(ScaleOutError, match="at least 1"), scale_out.cluster(0):
         pass
 
@@ -209,14 +221,14 @@ def test_the_pods_of_the_cluster_are_valid_and_careful():
     spec = resources()["cluster.yaml"]["spec"]
     for part in ("worker", "scheduler"):
         pod = spec[part]["spec"]
-        assert kubernetes_validate.validate(as_pod(pod), "1.33", strict=True)
+        assert kubernetes_validate.validate(as_pod(pod), "1.37", strict=True)
         assert pod["securityContext"]["runAsNonRoot"] is True
         for container in pod["containers"]:
             assert container["name"] == part and set(container["resources"]["limits"]) == {"cpu", "memory"}
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
             assert ":" in container["image"] and not container["image"].endswith(":latest")
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": spec["scheduler"]["service"]}
-    assert kubernetes_validate.validate(service, "1.33", strict=True)
+    assert kubernetes_validate.validate(service, "1.37", strict=True)
     worker = dict(zip(*[iter(spec["worker"]["spec"]["containers"][0]["args"][1:])] * 2, strict=True))
     assert worker["--nthreads"] == "1" and worker["--name"] == "$(DASK_WORKER_NAME)"
 
@@ -233,7 +245,7 @@ def test_the_parts_of_the_deployment_name_each_other():
     assert service["selector"] == {"dask.org/cluster-name": name, "dask.org/component": "scheduler"}
     ports = {port["name"] for port in cluster["spec"]["scheduler"]["spec"]["containers"][0]["ports"]}
     assert {port["targetPort"] for port in service["ports"]} == ports
-    assert kubernetes_validate.validate(volume, "1.33", strict=True) and volume["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert kubernetes_validate.validate(volume, "1.37", strict=True) and volume["spec"]["accessModes"] == ["ReadWriteMany"]
     claims = [
         v["persistentVolumeClaim"]["claimName"] for v in cluster["spec"]["worker"]["spec"]["volumes"] if v["name"] == "batch"
     ]

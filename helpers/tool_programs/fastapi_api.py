@@ -28,8 +28,17 @@ app = FastAPI()
 
 
 @app.post("/predict")
-def _predict(flight: Flight):
-    """Forecast one flight. Only the route calls it."""
+def predict(flight: Flight):
+    """Forecast one flight.
+
+    Parameters
+    ----------
+    flight : Flight
+
+    Returns
+    -------
+    dict
+    """
     return {"late": late(flight.model_dump())}
 
 

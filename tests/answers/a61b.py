@@ -49,7 +49,7 @@ def desired_by_numpy(metrics, starting, minimum, maximum):
             asked.append(-1)
             continue
         ratio = np.nanmean(values)
-        values = np.nan_to_num(values, nan=1.0 if ratio < 1 else 0.0)
+        values = np.nan_to_num(values, nan=0.0 if ratio > 1 else 1.0)
         values = np.append(values, np.zeros(starting)) if ratio > 1 else values
         again = values.mean()
         keep = abs(again - 1) <= 0.1 + 1e-9 or (again > 1) != (ratio > 1)
@@ -280,6 +280,8 @@ ANSWERS = {
             Wrong(night(dead_machine="Vertex AI endpoint"), "another part"),
             Wrong(night(metrics_lost="Cloud Monitoring dashboards"), "another part"),
             Wrong(night(image_gone="ours"), says="has to be kept running"),
+            Wrong(night(database_disk="ours"), says="has to be kept running"),
+            Wrong(night(who_read_it="ours"), says="keeps no record"),
             Wrong(night(image_gone="Docker Hub"), says="not in the table"),
             Wrong(night(image_gone=None)),
             Wrong(night() | {"cloud": "all"}, says="under 'cloud'".capitalize()),

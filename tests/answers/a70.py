@@ -82,6 +82,14 @@ TWO_JOBS = toy.WORKFLOW.replace(
       - name: Train
 """,
 )
+TEST_STEP = "      - name: Test\n        run: python -m pytest -q tests\n"
+TRAINS_FIRST = toy.WORKFLOW.replace(TEST_STEP, "") + TEST_STEP
+
+
+def pushed(*changes):
+    return changed("workflow", *changes, train=TRACKED)
+
+
 SELECTED = toy.APP.replace('st.slider("Hour", 0, 23, 7)', 'int(st.text_input("Hour", "7"))').replace(
     'st.metric("Chance to be late", ', "st.success("
 )
@@ -94,19 +102,6 @@ ANSWERS = {
     "70.1": Answers(
         right=[Made(reference), made(train=TRACKED), made(**WANDB), made(train=NESTED)],
         wrong=[
-            Wrong(made(train=TRACKED, readme=None), "project: documented", "no README.md"),
-            Wrong(
-                made(train=TRACKED, readme=toy.README.replace("train.yml", "the workflow")),
-                "project: documented",
-                "a part on CI/CD that names train.yml",
-            ),
-            Wrong(
-                made(train=TRACKED, readme=toy.README.replace("roll back", "return").replace("back`", "b`")),
-                "project: documented",
-                "how to roll back",
-            ),
-            Wrong(made(train=TRACKED, requirements="mlflow\nstreamlit>=1.60\n"), "project: pinned", "Not pinned: mlflow"),
-            Wrong(made(train=TRACKED, requirements=None), "project: pinned", "no requirements.txt"),
             Wrong(tracked("import sys", "import sys\nimport late_library"), "tracking: trains", "package late_library is absent"),
             Wrong(tracked("import sys", 'raise SystemExit("no data")'), "tracking: trains", "no data"),
             Wrong(made(), "tracking: recorded", "No finished run is in mlflow's records"),
@@ -167,6 +162,11 @@ ANSWERS = {
                 changed("start", "        raw = ", "        answered += 2\n        raw = "), "metrics: counts", "count each once"
             ),
             Wrong(
+                changed("start", "        answered += 1\n", "", "        raw = ", "        answered += 1\n        raw = "),
+                "metrics: counts",
+                "refused ones not at all",
+            ),
+            Wrong(
                 changed("start", "prediction_seconds_count", "seconds_count"),
                 "metrics: timed",
                 "Histogram named prediction_seconds",
@@ -199,6 +199,12 @@ ANSWERS = {
                 "app: alone",
                 "Catch the error of the request",
             ),
+            Wrong(changed("app", 'hour = st.slider("Hour", 0, 23, 7)', "hour = 7"), "app: runs", "inputs: 0"),
+            Wrong(
+                changed("app", 'st.error("The service is away. Start it with: python start.py")', "pass"),
+                "app: alone",
+                "a visitor could read",
+            ),
             Wrong(made(space_readme="# Late?\n"), "space: complete", "needs a front matter"),
             Wrong(made(space_readme=toy.SPACE_README.replace("docker", "flask")), "space: complete", "one of docker"),
             Wrong(made(dockerfile=None), "space: complete", "wants a Dockerfile"),
@@ -225,6 +231,7 @@ ANSWERS = {
             Wrong(changed("rules", "> 3", "> 0.0001"), "alert: quiet", "limit is too tight"),
             Wrong(changed("rules", "> 3", "> 300"), "alert: fires", "did not fire"),
             Wrong(changed("rules", "abs(hour_shift) > 3", "hours_shift > 3"), "alert: fires", "did not fire"),
+            Wrong(changed("rules", "> 3\n", "> 3\n        for: 5m\n"), "alert: fires", "its `for` is too long"),
             Wrong(changed("start", "alerting: ", "remote_write: []\n# "), "alert: told", "heard of nothing"),
         ],
         costly=True,
@@ -271,29 +278,49 @@ ANSWERS = {
         costly=True,
     ),
     "70.6": Answers(
-        right=[Made(reference), made(), made(workflow=TWO_JOBS)],
+        right=[Made(reference), made(train=TRACKED), made(train=TRACKED, workflow=TWO_JOBS)],
         wrong=[
-            Wrong(changed("workflow", "contents: read", "write-all", "permissions:\n  ", "permissions: "), "ci: lint", "zizmor"),
-            Wrong(changed("workflow", "11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2", "v4"), "ci: lint", "pin"),
-            Wrong(changed("workflow", "runs-on: ubuntu-latest", "run-on: ubuntu-latest"), "ci: lint", "run-on"),
-            Wrong(made(workflow=None), "ci: lint", "There is no .github/workflows/train.yml"),
-            Wrong(changed("workflow", "on: push", "on: workflow_dispatch"), "ci: green", "triggers no workflow"),
-            Wrong(changed("workflow", "python train.py", "python training.py"), "ci: green", "The step Train failed"),
-            Wrong(made(test="def test_rows():\n    assert False\n"), "ci: green", "The step Test failed"),
+            Wrong(made(train=TRACKED, readme=None), "project: documented", "no README.md"),
             Wrong(
-                changed("workflow", "pytest -q tests", "pytest -q tests || true"),
+                made(train=TRACKED, readme=toy.README.replace("train.yml", "the workflow")),
+                "project: documented",
+                "a part on CI/CD that names train.yml",
+            ),
+            Wrong(
+                made(train=TRACKED, readme=toy.README.replace("roll back", "return").replace("back`", "b`")),
+                "project: documented",
+                "how to roll back",
+            ),
+            Wrong(made(train=TRACKED, requirements="mlflow\nstreamlit>=1.60\n"), "project: pinned", "Not pinned: mlflow"),
+            Wrong(made(train=TRACKED, requirements=None), "project: pinned", "no requirements.txt"),
+            Wrong(pushed("contents: read", "write-all", "permissions:\n  ", "permissions: "), "ci: lint", "zizmor"),
+            Wrong(pushed("11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2", "v4"), "ci: lint", "pin"),
+            Wrong(
+                pushed("runs-on: ubuntu-latest", "run-on: ubuntu-latest"),
+                "ci: lint",
+                "check-jsonschema: jobs.train: 'runs-on' is a required",
+            ),
+            Wrong(made(train=TRACKED, workflow=None), "ci: lint", "There is no .github/workflows/train.yml"),
+            Wrong(pushed("on: push", "on: workflow_dispatch"), "ci: green", "triggers no workflow"),
+            Wrong(pushed("python train.py", "python training.py"), "ci: green", "The step Train failed"),
+            Wrong(made(train=TRACKED, test="def test_rows():\n    assert False\n"), "ci: green", "The step Test failed"),
+            Wrong(
+                pushed("pytest -q tests", "pytest -q tests || true"),
                 "ci: red",
                 "A failing test in tests/ went through",
             ),
+            Wrong(pushed("      - name: Test\n        run: python -m pytest -q tests\n", ""), "ci: red", "went through"),
             Wrong(
-                changed("workflow", "      - name: Test\n        run: python -m pytest -q tests\n", ""), "ci: red", "went through"
-            ),
-            Wrong(
-                changed("workflow", "      - name: Test\n", "      - name: Test\n        continue-on-error: true\n"),
+                pushed("      - name: Test\n", "      - name: Test\n        continue-on-error: true\n"),
                 "ci: red",
                 "run the tests before it trains",
             ),
-            Wrong(changed("workflow", "pytest -q tests", "pytest -q tests/test_rows.py"), "ci: red", "went through"),
+            Wrong(pushed("pytest -q tests", "pytest -q tests/test_rows.py"), "ci: red", "went through"),
+            Wrong(pushed("      - name: Train\n        run: python train.py\n", ""), "ci: green", "Nothing was trained"),
+            Wrong(made(train=TRACKED, workflow=TRAINS_FIRST), "ci: red", "tests come first"),
+            Wrong(
+                made(train=TRACKED, workflow=TWO_JOBS.replace("    needs: train\n", "")), "ci: red", "`needs` the one that tests"
+            ),
         ],
         costly=True,
     ),

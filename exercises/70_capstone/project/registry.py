@@ -79,17 +79,22 @@ def deploy(tracker):
     if version is None:
         raise ProjectError("There is no champion yet: run python train.py first.")
     SERVED.mkdir(parents=True, exist_ok=True)
-    if not (SERVED / version).exists():
-        with tempfile.TemporaryDirectory(dir=SERVED, prefix="part-") as part:
-            tracker.fetch(version, Path(part))
+    with tempfile.TemporaryDirectory(dir=SERVED, prefix="part-") as part:
+        tracker.fetch(version, Path(part))
+        if not _same(Path(part), SERVED / version):  # another store's version may have this name
             files = Path(part).with_name(f"ready-{Path(part).name}")
             shutil.copytree(part, files)
-        files.replace(SERVED / version)
+            shutil.rmtree(SERVED / version, ignore_errors=True)
+            files.replace(SERVED / version)
     part = SERVED / "current.part"
     part.write_text(version, encoding="utf-8")
     part.replace(SERVED / "current")  # one step: whoever reads it finds the old version or the new one
     _fill_space(SERVED / version)
     return version
+
+
+def _same(new, old):
+    return all((old / file.name).is_file() and (old / file.name).read_bytes() == file.read_bytes() for file in new.iterdir())
 
 
 def _fill_space(files):

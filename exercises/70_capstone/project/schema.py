@@ -1,4 +1,4 @@
-"""What a row is: learnt once from the data file; then training, requests, forms and the Space all go by it.
+"""What a row is: learnt from the data file; then training, requests, forms and the Space all go by it.
 
 A schema is a list of fields, plain data that can be kept as JSON. It is copied into the Space, so it imports nothing of ours.
 """

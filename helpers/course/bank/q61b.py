@@ -453,6 +453,8 @@ def _wrong_call(call, part, value, cloud, known):
         return not_yet(
             f"{call!r}: the service would have run perfectly, and the mistake would still be there.", "decisions can be rented"
         )
+    if value == OURS and part == "secrets":
+        return not_yet(f"{call!r}: a file keeps no record of its readers; a service that hands out the secret can keep one.")
     if value == OURS:
         return not_yet(f"{call!r}: this is about something that has to be kept running. There is a service for it.")
     if value in known[cloud]:

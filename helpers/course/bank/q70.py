@@ -88,22 +88,15 @@ FOLDER = "solutions/70_capstone/project"
 QUESTIONS = {
     "70.1": question(
         title="It trains, and every training is on record",
-        parts=("project", "tracking"),
+        parts=("tracking",),
         names=("model.py", "gate.py", "tracking.py"),
         hints=(
             "Run the command `train` of capstone.toml in your folder by hand, twice, and look at the store in the MLflow UI.",
             "A record needs parameters, metrics and the model's file, in a run that has finished; the store's address stands in "
             "the environment, so set none yourself.",
-            "README.md has to say how to start, how to roll back, and what the workflow's file does.",
         ),
         notebook=f"{FOLDER}/tracking.py",
-        misconceptions=(
-            "project: documented",
-            "project: pinned",
-            "tracking: trains",
-            "tracking: recorded",
-            "tracking: again",
-        ),
+        misconceptions=("tracking: trains", "tracking: recorded", "tracking: again"),
     ),
     "70.2": question(
         title="The service answers, refuses and counts",
@@ -171,15 +164,16 @@ QUESTIONS = {
         misconceptions=("rollback: switches", "rollback: back"),
     ),
     "70.6": question(
-        title="A push runs it all, and a failing test stops it",
-        parts=("ci",),
+        title="A push runs it all, and the README says how",
+        parts=("project", "ci"),
         names=(".github/workflows/train.yml",),
         hints=(
             "`on: push`, one job, the checkout, then the commands that you run by hand; lesson 42a and exercise 40 have it all.",
             "Pin the action to a commit's digest, and give `permissions: contents: read`.",
-            "The tests come first, and nothing hides that they fail: no `|| true`, no continue-on-error.",
+            "The tests come first, and nothing hides that they fail: no `|| true`, no continue-on-error. README.md names the "
+            "workflow and its jobs, and says how to start and how to roll back.",
         ),
         notebook=f"{FOLDER}/.github/workflows/train.yml",
-        misconceptions=("ci: lint", "ci: green", "ci: red"),
+        misconceptions=("project: documented", "project: pinned", "ci: lint", "ci: green", "ci: red"),
     ),
 }

@@ -95,6 +95,8 @@ def drift(case, sheet, asker, X):
     took = f"fired {time.monotonic() - begun:.0f} s after the last" if fired else f"did not fire in {FIRES} s"
     evidence = f"{good} rows, numbers moved by three standard deviations: {alert} " + ("had fired before" if already else took)
     advice = _why_silent(answers, good)
+    if alert in _firing(port, "pending"):
+        advice = f"{alert} is pending: its `for` is too long. Here it has to fire within {FIRES} s, so use a few seconds."
     if already:
         advice = "It fired already on quiet traffic, so that it says nothing here."
     sheet.give("alert", "fires", fired and not already, evidence, advice)
@@ -127,8 +129,8 @@ def _rules_problem(path):
     )
     if told.returncode == 0:
         return ""
-    lines = [line.strip() for line in (told.stderr + told.stdout).splitlines() if line.strip()]
-    return f"promtool refuses {path.name}: {lines[-1].replace(str(path), path.name)[:200]}"
+    lines = [line.strip() for line in told.stderr.splitlines() if line.strip() and "FAILED" not in line]
+    return f"promtool refuses {path.name}: {' '.join(lines).replace(str(path), path.name)[:250]}"
 
 
 def _ask(port, path):
@@ -149,6 +151,6 @@ def _rules(port):
     return None if found is None else {rule["name"] for group in found["groups"] for rule in group["rules"]}
 
 
-def _firing(port):
+def _firing(port, state="firing"):
     found = (_ask(port, "alerts") or {}).get("alerts", [])
-    return {each["labels"].get("alertname") for each in found if each["state"] == "firing"}
+    return {each["labels"].get("alertname") for each in found if each["state"] == state}

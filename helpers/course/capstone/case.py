@@ -41,7 +41,7 @@ class Case:
         self.store = mlflow_store.new_store(self.place / "store")
         self.env = run.environment({"MLFLOW_TRACKING_URI": self.store.uri, "WANDB_DIR": str(self.place / "records")})
         (self.place / "records").mkdir()
-        self.ports, self.webhook, self.program, self.trained_again = {}, None, None, False
+        self.ports, self.webhook, self.program, self.trained_again = {}, None, None, None
 
     def until(self, seconds):
         """A point of time, within what the check may take.

@@ -143,9 +143,9 @@ def _trained(case, sheet, beside, say):
 
 
 def _again(case):
-    case.trained_again = True
-    versions.newer_data(case)
-    return case.train("train again")
+    versions.fewer_rows(case)
+    case.trained_again = case.train("train again")
+    return case.trained_again
 
 
 def _running(case, sheet, X, y, say):
@@ -185,7 +185,7 @@ def _quiet_and_back(case, sheet, asker, X, y, say):
             answers = alert.quiet(case, sheet, asker, rows) if watching else asker.send(rows, case.until(60))
             service.skill(sheet, answers, truth)
     if "rollback" in sheet.parts:
-        say("training on newer data, and rolling back")
+        say("training again, and rolling back")
         with _part(sheet, "rollback"):
             _there_and_back(case, sheet, asker, rows)
     if watching:

@@ -1,13 +1,18 @@
 """Grades the workflow: linted, pushed through the real runner, and stopped by a failing test."""
 
+import re
 import shutil
 from pathlib import Path
 
+import yaml
+
 from helpers import mlflow_store, workflow_lint, workflow_machine, workflows
+from helpers.course.capstone import versions
 from helpers.course.capstone.project import Stop
 
 SECONDS = 150  # that one run may take
 DANGEROUS = ("schema", "unpinned-uses", "excessive-permissions", "template-injection", "artipacked")  # rules that cost points
+PLACE = re.compile(r"""[^\s'"]*workflow-[^\s'"]*/""")  # a folder of this machine
 BROKEN = '''"""Put here by the check of the capstone."""
 
 
@@ -37,12 +42,15 @@ def grade(case, sheet, source):
     try:
         findings = [each for each in workflow_lint.lint(source / name) if each["rule"] in DANGEROUS]
         first = findings[0] if findings else {}
-        told = f"line {first.get('line')}: {first.get('message')}" if first else ""
-        sheet.give("ci", "lint", not findings, f"findings: {len(findings)}", f"{first.get('tool')}, {told}")
-        remote = _remote(case)
+        where = f", line {first['line']}" if first.get("line") else ""
+        sheet.give(
+            "ci", "lint", not findings, f"findings: {len(findings)}", f"{first.get('tool')}{where}: {first.get('message')}"
+        )
+        remote, store = _remote(case)
         code = _repository(case, source)
-        _green(sheet, _push(code, remote), name)
-        _red(sheet, code, remote, name)
+        trained = _counter(case, store)
+        _green(sheet, _push(code, remote), name, trained)
+        _red(sheet, code, remote, name, trained)
     except workflow_machine.WorkflowError as error:
         raise Stop(f"The workflow could not be run: {str(error).splitlines()[0]}") from None
 
@@ -50,7 +58,14 @@ def grade(case, sheet, source):
 def _remote(case):
     store = mlflow_store.new_store(case.place / "ci store")
     env = {"MLFLOW_TRACKING_URI": store.uri, "PYTHONDONTWRITEBYTECODE": "1", "WANDB_MODE": "offline"}
-    return workflows.new_remote(case.place / "remote.git", env=env, seconds=case.at_most(SECONDS))
+    return workflows.new_remote(case.place / "remote.git", env=env, seconds=case.at_most(SECONDS)), store
+
+
+def _counter(case, store):
+    """Tells how many trainings are on record; None where W&B keeps them, whose folder is gone with the runner's."""
+    if case.project.maybe("project", "tracker", "mlflow") == "wandb":
+        return lambda: None
+    return lambda: len(versions.in_mlflow(store.uri))
 
 
 def _repository(case, source):
@@ -85,28 +100,32 @@ def _push(code, remote):
     return workflows.runs(remote)[before:]
 
 
-def _green(sheet, runs, name):
-    passed = [each for each in runs if each.passed]
+def _green(sheet, runs, name, trained):
     if not runs:
         return sheet.give("ci", "green", 0, "nothing ran", f"A push to main triggers no workflow: give {name} `on: push`.")
+    passed = [each for each in runs if each.passed]
     failed = next((each for each in runs if not each.passed), None)
-    steps = sum(len(steps) for each in runs for steps in each.jobs.values())
-    evidence = f"runs that passed: {len(passed)} of {len(runs)}, with {steps} steps"
-    return sheet.give("ci", "green", len(passed) == len(runs), evidence, failed and _last_words(failed))
+    steps, recorded = sum(len(steps) for each in runs for steps in each.jobs.values()), trained()
+    evidence = f"runs that passed: {len(passed)} of {len(runs)}, with {steps} steps; trainings on record: {recorded}"
+    advice = _last_words(failed) if failed else f"Nothing was trained that is on record: let {name} run `train` after the tests."
+    return sheet.give("ci", "green", 0 if failed else 0.6 if recorded == 0 else 1, evidence, advice)
 
 
-def _red(sheet, code, remote, name):
+def _red(sheet, code, remote, name, trained):
     if not sheet_has(sheet, "green"):
         return sheet.give("ci", "red", 0, "not tried", "A run has to pass first: only then does one that fails mean something.")
-    tests = code / "tests"
-    tests.mkdir(exist_ok=True)
-    (tests / "test_broken_on_purpose.py").write_text(BROKEN, encoding="utf-8")
+    before = trained()
+    (code / "tests").mkdir(exist_ok=True)
+    (code / "tests" / "test_broken_on_purpose.py").write_text(BROKEN, encoding="utf-8")
     runs = _push(code, remote)
-    red = bool(runs) and any(not each.passed for each in runs)
-    evidence = f"runs that failed: {sum(not each.passed for each in runs)} of {len(runs)}"
-    return sheet.give(
-        "ci", "red", red, evidence, f"A failing test in tests/ went through: let {name} run the tests before it trains."
-    )
+    failed, more = sum(not each.passed for each in runs), trained() != before
+    advice = f"A failing test in tests/ went through: let {name} run the tests before it trains."
+    if failed:
+        advice = (
+            "The run failed, but it had trained all the same: tests come first, and a job that trains `needs` the one that tests."
+        )
+    evidence = f"runs that failed: {failed} of {len(runs)}" + ("; it trained all the same" if more else "")
+    return sheet.give("ci", "red", failed > 0 and not more, evidence, advice)
 
 
 def sheet_has(sheet, name):
@@ -130,7 +149,8 @@ def _last_words(run):
         return f"The run did not end well: {run.error[:200]}"
     failed = [step["name"] for steps in run.jobs.values() for step in steps if step["outcome"] == "failure"]
     lines = [line for line in run.log.splitlines() if line.strip()]
-    return f"The step {failed[0] if failed else '?'} failed; its log ends: {' / '.join(lines[-3:])[:300]}"
+    told = PLACE.sub("", " / ".join(lines[-3:]))[:300]
+    return f"The step {failed[0] if failed else '?'} failed; its log ends: {told}"
 
 
 def documented(sheet, folder, workflow):
@@ -145,11 +165,21 @@ def documented(sheet, folder, workflow):
     """
     readme = folder / "README.md"
     text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
+    told = {word for word in ("roll back", "roll_back", "roll-back", "rollback") if word in text.lower()}
     missing = [] if len(text.split()) >= 120 else ["at least 120 words"]
     missing += [] if any(word in text for word in ("start.py", "python ", "make ")) else ["the command that starts it"]
-    missing += [] if "CI" in text and Path(workflow).name in text else [f"a part on CI/CD that names {Path(workflow).name}"]
-    missing += (
-        [] if any(word in text.lower() for word in ("roll back", "roll_back", "roll-back", "rollback")) else ["how to roll back"]
-    )
+    missing += [] if told else ["how to roll back"]
+    unnamed = [word for word in ("CI", Path(workflow).name, *_job_names(folder / workflow)) if word not in text]
+    undone = unnamed or "your code here" in text
+    missing += [f"a part on CI/CD that names {Path(workflow).name} and its jobs"] if undone else []
     evidence = f"{len(text.split())} words" if text else "no README.md"
-    sheet.give("project", "documented", 1 - len(missing) / 4 if text else 0, evidence, f"README.md misses {'; '.join(missing)}.")
+    share = 1 - (len(missing) + bool(undone)) / 5  # CI/CD counts double
+    sheet.give("project", "documented", share if text else 0, evidence, f"README.md misses {'; '.join(missing)}.")
+
+
+def _job_names(path):
+    try:
+        jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+        return [str(name) for name in jobs]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+        return []  # what is wrong with the workflow is told elsewhere

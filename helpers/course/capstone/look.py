@@ -12,7 +12,6 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 INPUTS = (
-    "button",
     "checkbox",
     "date_input",
     "multiselect",

@@ -14,7 +14,7 @@ from helpers.course.capstone.project import Stop
 
 LOOK = Path(__file__).with_name("look.py")
 SECONDS = 60  # that opening a page and pressing its button may take
-SDKS = ("docker", "gradio", "streamlit", "static")
+SDKS = ("docker", "streamlit")
 
 
 def page(case, sheet, asker):
@@ -45,12 +45,14 @@ def page(case, sheet, asker):
     opened, pressed = told.get("opened", {}), told.get("pressed")
     new = bool(pressed) and not pressed["exceptions"] and pressed["text"] != opened["text"]
     evidence = f"rows asked of the service: {grew:.0f}; " + ("the page shows something new" if new else "nothing new on the page")
-    sheet.give("app", "asks", new and grew > 0, evidence, _why_not_asked(opened, pressed, new))
+    sheet.give("app", "asks", new and grew > 0, evidence, _why_not_asked(opened, pressed, grew))
     away = _look(case, file, "page alone", case.env | case.ports_env() | {"SERVICE_PORT": str(case.closed_port())})
     broken = away.get("failed") or [each for step in away.values() for each in step["exceptions"]]
     what = broken if isinstance(broken, str) else broken[0] if broken else ""
+    says = any(_lines(away.get(step)) - _lines(opened) - _lines(pressed) for step in ("opened", "pressed"))
     advice = "Catch the error of the request (httpx.HTTPError), and say in one sentence that the service is away."
-    sheet.give("app", "alone", not broken, what[:200] or "a page without an exception", advice)
+    seen = what[:200] or ("a sentence, and no exception" if says else "nothing that a visitor could read")
+    sheet.give("app", "alone", says and not broken, seen, advice)
 
 
 def space(case, sheet):
@@ -127,14 +129,20 @@ def _opened(sheet, part, name, told, *, inputs):
     return sheet.give(part, name, good, f"inputs: {opened['inputs']}; no exception", "Add inputs for the features, and a button.")
 
 
-def _why_not_asked(opened, pressed, new):
+def _why_not_asked(opened, pressed, grew):
     if not opened or opened["exceptions"]:
         return "The page has to open first."
     if pressed is None:
         return "The page has no button: a button that asks the service is what is pressed here."
     if pressed["exceptions"]:
         return f"After the button was pressed it raised: {pressed['exceptions'][0][:150]}."
-    return "Send the inputs to `predict` of the service on SERVICE_PORT." if new else "Show the answer on the page."
+    if not grew:
+        return "The service counted no row: send the inputs to `predict` on SERVICE_PORT (and count what the service answers)."
+    return "Show the answer on the page."
+
+
+def _lines(step):
+    return set((step or {}).get("text", "").splitlines())
 
 
 def _look(case, file, name, env):

@@ -3,6 +3,7 @@
 import dataclasses
 import html
 import json
+import textwrap
 from pathlib import Path
 
 from helpers.course.capstone.rubric import RUBRIC
@@ -39,6 +40,7 @@ ol li {{ margin: .3rem 0; overflow-wrap: anywhere; }}
 {parts}
 </main></body></html>
 """
+INDENT = {"initial_indent": " " * 12, "subsequent_indent": " " * 12, "break_long_words": False, "break_on_hyphens": False}
 HEAD = '<thead><tr><th scope="col">Points</th><th scope="col">What is graded, and what was seen</th></tr></thead>'
 
 
@@ -109,7 +111,7 @@ def as_text(sheet):
         got = "  - " if mark.points is None else f"{_number(mark.points):>4}"
         lines.append(f"{got} of {mark.of}  {RUBRIC[mark.part][0]}: {mark.what}")
         more = [] if mark.points == mark.of else [mark.evidence, "" if mark.advice in said else mark.advice]
-        lines += [f"            {line}" for line in more if line]
+        lines += [part for line in more if line for part in textwrap.wrap(line, 108, **INDENT)]
         said.add(mark.advice)  # what stands in the way of many is said once
     points, of = sheet.total()
     return "\n".join([*lines, "", f"{_number(points)} of {of} points"])

@@ -15,7 +15,7 @@ RUBRIC = {  # part: (title, {criterion: (points, what must be true)})
         {
             "trains": (5, "the command `train` runs to its end"),
             "recorded": (5, "the run's parameters, metrics and model are on record"),
-            "again": (5, "a training on newer data leaves a second record"),
+            "again": (5, "a second training, on fewer rows, leaves a second record"),
         },
     ),
     "service": (
@@ -34,7 +34,7 @@ RUBRIC = {  # part: (title, {criterion: (points, what must be true)})
             "up": (3, "the Streamlit page is served"),
             "runs": (3, "it opens with inputs and without an exception"),
             "asks": (2, "its button asks the service, and shows the answer"),
-            "alone": (2, "with the service away it says so, without an exception"),
+            "alone": (2, "with the service away it says so, and raises no exception"),
         },
     ),
     "metrics": (
@@ -57,7 +57,7 @@ RUBRIC = {  # part: (title, {criterion: (points, what must be true)})
     "rollback": (
         "A new version, and back",
         {
-            "switches": (5, "a training on newer data reaches the service, and no request fails meanwhile"),
+            "switches": (5, "a second training reaches the service, and no request fails meanwhile"),
             "back": (5, "`roll_back` brings the earlier version back, with its answers"),
         },
     ),
@@ -65,8 +65,8 @@ RUBRIC = {  # part: (title, {criterion: (points, what must be true)})
         "CI/CD",
         {
             "lint": (2, "the workflow is valid, and the security linter finds nothing"),
-            "green": (5, "a push runs it, and it passes"),
-            "red": (3, "a push with a failing test is stopped"),
+            "green": (5, "a push runs it, it passes, and a training is on record"),
+            "red": (3, "a push with a failing test is stopped, and trains nothing"),
         },
     ),
     "space": (

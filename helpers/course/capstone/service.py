@@ -96,7 +96,7 @@ def skill(sheet, answers, truth):
     """
     known = [(probability, late) for (probability, *_), late in zip(answers, truth, strict=False) if probability is not None]
     hit, missed = ([probability for probability, late in known if late == side] for side in (1, 0))
-    if not hit or not missed:
+    if min(len(hit), len(missed)) < 5:
         sheet.give("service", "skill", 0, f"{len(known)} answers", "There were too few answers of both kinds to tell.")
     test = stats.mannwhitneyu(hit, missed, alternative="greater")
     auc = test.statistic / (len(hit) * len(missed))
@@ -129,7 +129,9 @@ def metrics(case, sheet, asker, rows):
         raise Stop(f"The metrics have to be readable first: {why}.")
     answered = asker.answered
     asker.send(rows, case.until(30))
-    answered, (after, _) = asker.answered - answered, _samples(case)
+    # Of bad ones, only those that the service answers all the same may be counted.
+    wrongly = sum(asker.post(body)[0] == 200 for body in traffic.bad_requests(rows[0], []).values())
+    answered, (after, _) = asker.answered - answered + wrongly, _samples(case)
     counted, timed = (total(after, name) - total(before, name) for name in (counter, f"{timer}_count"))
     there = any(name == counter for name, _ in after)
     evidence = f"{answered} rows answered, {counted:.0f} counted" if there else f"no {counter}"

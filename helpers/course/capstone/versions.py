@@ -13,7 +13,7 @@ from helpers import readback
 from helpers.course.capstone import run
 
 REACHES = 20  # seconds in which a new version, or the earlier one, has to be served
-DROPPED = 0.1  # of the rows, for "newer data"
+DROPPED = 0.1  # of the rows, before the second training
 SAME_ROWS = 30
 
 
@@ -40,7 +40,10 @@ def tracking(case, sheet, first, second):
     evidence = f"finished runs in {tracker}: {len(first)}" + (f"; one has {', '.join(sorted(has))}" if has else "")
     sheet.give("tracking", "recorded", len(has & wanted) / 3 if best else 0, evidence, advice)
     grew = len(second) - len(first)
-    advice = "Start a new run in each training; never overwrite an earlier one."
+    failed = case.trained_again.why if case.trained_again else "it was not tried"
+    advice = (
+        f"The second training failed: {failed}" if failed else "Start a new run in each training; never overwrite an earlier one."
+    )
     sheet.give("tracking", "again", grew > 0, f"after a second training: {grew} more", advice)
 
 
@@ -56,11 +59,22 @@ def records(case):
     list of dict
         Each with `has`: which of "parameters", "metrics", "a model" it has.
     """
-    found = _wandb(case.place) if case.project.maybe("project", "tracker", "mlflow") == "wandb" else _mlflow(case.store.uri)
+    found = _wandb(case.place) if case.project.maybe("project", "tracker", "mlflow") == "wandb" else in_mlflow(case.store.uri)
     return [{"has": {name for name, there in each.items() if there}} for each in found]
 
 
-def _mlflow(uri):
+def in_mlflow(uri):
+    """What the finished runs in an MLflow store have.
+
+    Parameters
+    ----------
+    uri : str
+
+    Returns
+    -------
+    list of dict
+        `parameters`, `metrics`, `a model`: empty or false where there is none.
+    """
     import mlflow
 
     client = mlflow.MlflowClient(tracking_uri=uri)
@@ -68,10 +82,12 @@ def _mlflow(uri):
     finished = [each for each in client.search_runs(experiments) if each.info.status == "FINISHED"]
     models = {each.source_run_id for each in client.search_logged_models(experiments)}
     models |= {version.run_id for version in client.search_model_versions()}
+    found = []
     for each in finished:
         folder = Path(url2pathname(urlparse(each.info.artifact_uri).path))
         model = each.info.run_id in models or any(path.is_file() for path in folder.rglob("*"))
-        yield {"parameters": each.data.params, "metrics": each.data.metrics, "a model": model}
+        found.append({"parameters": each.data.params, "metrics": each.data.metrics, "a model": model})
+    return found
 
 
 def _wandb(place):
@@ -85,8 +101,8 @@ def _wandb(place):
             yield {"parameters": each.params, "metrics": len(each.history) or each.summary, "a model": len(each.artifacts)}
 
 
-def newer_data(case):
-    """Leave a tenth of the rows out of the project's data, as if other data had come.
+def fewer_rows(case):
+    """Leave a tenth of the rows out of the project's data, drawn at random, so that another model comes of them.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ class Trouble(Exception):
 
 
 def call(method, path, **options):
-    """Ask the service.
+    """Ask the service, by `httpx.request`, whose place the tests take.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def call(method, path, **options):
     Raises
     ------
     Trouble
-        It is away, or refuses.
+        It is away (say that it does not answer), or refuses (say what is wrong).
     """
     ### BEGIN SOLUTION
     try:

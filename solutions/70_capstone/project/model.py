@@ -21,9 +21,10 @@ def fit(X, y, said):
     -------
     model : HistGradientBoostingClassifier
     metrics : dict of str to float
-        `auc`, `log_loss`, and `baseline_auc`: what one single question about a row achieves.
+        On the newer rows: `auc`, `log_loss`, and `baseline_auc`, the AUC of a tree of depth 1 (one question about a row).
+        Plain floats.
     curves : dict of str to list of float
-        The log loss after each step, on both parts.
+        `train_log_loss` and `test_log_loss`: a value after each of the `steps` trees, so no early stopping.
     """
     ### BEGIN SOLUTION
     cut = cut_at(y, said)

@@ -94,6 +94,13 @@ def make_app(settings, folder=SERVED):
 
     @app.post("/predict")
     async def predict(request: Request):
+        """Answer one row: `probability` and `model_version`.
+
+        A row that is refused: 422 and {"problems": [...]}. No model: 503; a model that fails: 500; both with {"problem": "..."}.
+        """
+        # `use.predictor` is taken once, since it may change meanwhile. Each request counts in `metrics.requests`, as answered,
+        # refused or failed. An answered row also goes into `window`, and counts in `metrics.predictions` and `metrics.seconds`.
+        # `run_in_threadpool` keeps the model from holding up other requests.
         ### BEGIN SOLUTION
         started, predictor = time.perf_counter(), use.predictor
         if predictor is None:
@@ -119,11 +126,14 @@ def make_app(settings, folder=SERVED):
 
     @app.get("/metrics")
     def page():
+        """Bring the gauges up to date, then show all metrics."""
+        # The version, the rows of the window, each feature's distance and limit (`window.look`). Gauges with labels are cleared
+        # first: another version may have other features. Without a model there is nothing to compare.
         ### BEGIN SOLUTION
         predictor = use.predictor
         metrics.rows.set(len(window))
         for family in (metrics.version, metrics.distance, metrics.limit):
-            family.clear()  # another version may have other features
+            family.clear()
         if predictor is not None:
             metrics.version.labels(predictor.version).set(1)
             for name, (distance, limit) in window.look(predictor.fields, predictor.reference).items():

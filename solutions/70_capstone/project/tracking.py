@@ -56,6 +56,11 @@ class MlflowTracker:
     def record(self, folder, model, X, params, metrics, curves, tags):
         """Put one training on record, and its model into the registry.
 
+        One finished run in the experiment of this name, with params, metrics, tags, and each curve step by step. The model is
+        logged with `mlflow.sklearn.log_model(..., extra_files=[...])`, all of `FILES` from `folder`: `fetch` takes them from
+        there. Give `signature` and `pip_requirements`, which MLflow else takes half a minute to find out. `_files()` is the
+        artifact location for an experiment that does not exist yet.
+
         Parameters
         ----------
         folder : pathlib.Path
@@ -135,8 +140,16 @@ class MlflowTracker:
         version : str
         to : pathlib.Path
             An empty folder.
+
+        Raises
+        ------
+        ProjectError
+            The version was put on record without them.
         """
         where = self._mlflow.artifacts.download_artifacts(f"models:/{self._name}/{version}", dst_path=str(to / "all"))
         for name in FILES:
-            shutil.move(next(Path(where).rglob(f"extra_files/{name}")), to / name)
+            found = next(Path(where).rglob(f"extra_files/{name}"), None)
+            if found is None:
+                raise ProjectError(f"Version {version} has no extra_files/{name}: log it with the model, in `record`.")
+            shutil.move(found, to / name)
         shutil.rmtree(to / "all")

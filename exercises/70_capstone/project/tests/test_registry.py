@@ -55,3 +55,12 @@ def test_promoting_the_champion_again_keeps_the_way_back(store):
 def test_the_space_is_complete(store, tmp_path):
     registry.promote("1", store)
     assert {path.name for path in (tmp_path / "space").iterdir()} == {"model", "predictor.py", "schema.py", "form.py"}
+
+
+def test_what_another_store_left_is_replaced(store, served, tmp_path):
+    left = tmp_path / "served" / "1"
+    left.mkdir(parents=True)
+    (left / "model.skops").write_bytes(b"of another store")
+    registry.promote("1", store)
+    assert (left / "model.skops").read_bytes() == (served / "1" / "model.skops").read_bytes()
+    assert {path.name for path in left.parent.iterdir()} == {"1", "current"}
