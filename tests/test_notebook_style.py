@@ -52,6 +52,13 @@ def test_the_first_code_cell_holds_parameters_as_plain_literals(name):
     assert all("#" in line for line in lines(first)), "each parameter says what it is, and its unit"
 
 
+@pytest.mark.parametrize(("before", "name"), itertools.pairwise(LESSONS))
+def test_neighbours_lead_to_each_other(before, name):
+    onward, back = (read(each).cells[-1].source.splitlines()[-1] for each in (before, name))
+    assert re.search(rf"\[[^]]+\]\({re.escape(name.split('/')[-1])}\) →$", onward)
+    assert re.search(rf"^← \[[^]]+\]\({re.escape(before.split('/')[-1])}\)", back)
+
+
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_has_its_parts(name):
     notebook, text, stem = read(name), prose(read(name)), name.split("/")[-1].removesuffix(".ipynb")
