@@ -144,6 +144,22 @@ def test_a_project_that_deletes_its_own_files_is_graded(tmp_path):
     assert points(sheet, "service")["health"] == 3 and 0 < sheet.total()[0] < ALL
 
 
+def test_a_project_that_deletes_its_own_database_is_graded(tmp_path):
+    shot = "import os\npathlib.Path(os.environ['MLFLOW_TRACKING_URI'].removeprefix('sqlite:///')).unlink()\n"
+    sheet = graded(tmp_path, parts=("tracking", "service"), train_py=toy_capstone.TRAIN + shot)
+    assert points(sheet, "tracking") == {"trains": 5, "recorded": 0, "again": 0}
+    assert "No finished run is in mlflow's records" in advice(sheet) and points(sheet, "service")["predicts"] == 6
+
+
+def test_what_an_earlier_training_left_is_not_graded(tmp_path):
+    stale = toy_capstone.write(tmp_path / "project")
+    for name in ("served", "out", "logs", "kept"):
+        (stale / name).mkdir()
+        (stale / name / "old").write_text("old", encoding="utf-8")
+    projects.copy(stale, tmp_path / "copy")
+    assert {path.name for path in (tmp_path / "copy").iterdir() if path.is_dir()} == {"kept"}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a process leaves its family by a double fork, which Windows has not")
 def test_what_leaves_its_family_is_ended_too(tmp_path):
     runaway = (
