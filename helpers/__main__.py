@@ -155,6 +155,20 @@ def capstone(options, rest):
     return command.main(options.folder, options.to, options.seconds)
 
 
+def handbook(options, rest):
+    """Make the handbook."""
+    from helpers.course import handbook
+
+    try:
+        print(f"Open {handbook.build(options.out)} in a browser.")
+    except handbook.HandbookError as error:
+        return _say(error)
+
+
+def _handbook_options(job):
+    job.add_argument("-o", "--out", default="build/handbook", metavar="OUT", help="the folder to make; build/handbook by default")
+
+
 def _capstone_options(job):
     job.add_argument("what", choices=["check"], help="grade the project in a folder, and write a report")
     job.add_argument("folder", metavar="FOLDER", help="the one that capstone.toml is in; it is only read")
@@ -204,6 +218,7 @@ JOBS = {
     "test": ("run every test (arguments go on to pytest)", test),
     "install": ("install an extra into an environment of its own", install_extra),
     "capstone": ("check a capstone project: a report with points, evidence and what to do next", capstone),
+    "handbook": ("make the whole course as pages to read from a file, solutions, glossary and guide included", handbook),
     "doctor": ("say what this machine can run", doctor),
     "exercises": ("for maintainers: make exercises/ anew from solutions/ and the pictures of the system", exercises),
     "lock": ("pin every version: requirements.lock and environment.yml, from pyproject.toml", lock),
@@ -216,6 +231,7 @@ OPTIONS = {
     "lock": _lock_options,
     "install": _install_options,
     "capstone": _capstone_options,
+    "handbook": _handbook_options,
 }
 PASS_ON = {"lab", "test", "bench"}
 

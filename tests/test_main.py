@@ -11,7 +11,7 @@ import pytest
 
 from helpers.course import install
 
-JOBS = ["lab", "run", "test", "lock", "exercises", "bench", "doctor", "install"]
+JOBS = ["lab", "run", "test", "lock", "exercises", "bench", "doctor", "install", "capstone", "handbook"]
 
 
 def helpers(*arguments, python=sys.executable):
