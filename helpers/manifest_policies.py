@@ -175,6 +175,9 @@ def _selectors(documents):
             yield document, "its selector does not match the labels of its own pods"
     for document in _of(documents, "Service", "PodDisruptionBudget"):
         selector = document["spec"].get("selector") or {}
+        if document["kind"] == "Service" and not selector:  # an empty one takes every pod, but not in a Service
+            yield document, "it has no selector, and then it sends to no pod"
+            continue
         selector = {"matchLabels": selector} if document["kind"] == "Service" else selector
         taken = [server for server in _servers(documents) if matches(selector, _labels(server))]
         if not taken:
@@ -245,6 +248,8 @@ def _budgets(documents):
             if not matches(document["spec"].get("selector") or {}, _labels(server)):
                 continue
             least, spec = _least(documents, server), document["spec"]
+            if {"minAvailable", "maxUnavailable"} <= spec.keys():
+                yield document, "it says minAvailable and maxUnavailable: Kubernetes takes one of them, not both"
             kept = _share(spec.get("minAvailable", 0), least)
             free = _share(spec["maxUnavailable"], least) if "maxUnavailable" in spec else least - kept
             if free < 1:
@@ -272,13 +277,17 @@ def _scalers(documents):
 
 
 def _network(documents):
-    policies = [document for document in _of(documents, "NetworkPolicy") if "Ingress" in document["spec"]["policyTypes"]]
+    policies = _of(documents, "NetworkPolicy")
+    policies = [policy for policy in policies if "Ingress" in (policy["spec"].get("policyTypes") or ["Ingress"])]
     for server in _servers(documents):
-        mine = [policy for policy in policies if matches(policy["spec"]["podSelector"], _labels(server))]
+        mine = [policy for policy in policies if matches(policy["spec"].get("podSelector") or {}, _labels(server))]
         ports = {value for box in _containers(server, False) for port in box.get("ports") or [] for value in _both(port)}
         rules = [rule for policy in mine for rule in policy["spec"].get("ingress") or []]
         if mine and not any(_lets_in(rule, ports) for rule in rules):
-            yield server, "no NetworkPolicy lets Prometheus in from the namespace monitoring, so nothing is measured"
+            yield (
+                server,
+                "no NetworkPolicy lets Prometheus of the namespace monitoring in, by TCP on its port: nothing is measured",
+            )
 
 
 def _both(port):
@@ -287,7 +296,8 @@ def _both(port):
 
 def _lets_in(rule, ports):
     pod, namespace = PROMETHEUS
-    through = not rule.get("ports") or any(port.get("port") is None or port["port"] in ports for port in rule["ports"])
+    said = [port for port in rule.get("ports") or [] if port.get("protocol", "TCP") == "TCP"]
+    through = not rule.get("ports") or any(port.get("port") is None or port["port"] in ports for port in said)
     peers = rule.get("from") or []
     return through and (
         not peers

@@ -144,6 +144,10 @@ def entry(documents):
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "eA=="}}
 
 
+def policy_of(documents):
+    return one(documents, "NetworkPolicy", "flight-delay-service")["spec"]
+
+
 def peers(documents):
     return one(documents, "NetworkPolicy", "flight-delay-service")["spec"]["ingress"][0]["from"]
 
@@ -151,6 +155,7 @@ def peers(documents):
 SPOILED = {
     "pods have other labels": ("selectors match", lambda d: deployment(d)["template"]["metadata"].update(labels={"app": "x"})),
     "service selects nobody": ("selectors match", _set(spec_of("Service"), "selector", {"app": "x"})),
+    "service without a selector": ("selectors match", _set(spec_of("Service"), "selector", {})),
     "budget selects nobody": ("selectors match", _set(spec_of("PodDisruptionBudget"), "selector", {"matchLabels": {"a": "b"}})),
     "no such port": ("selectors match", lambda d: one(d, "Service")["spec"]["ports"][0].update(targetPort=8080)),
     "no readiness": ("probes are there", lambda d: box(d).pop("readinessProbe")),
@@ -165,12 +170,15 @@ SPOILED = {
     "all must stay": ("a pod may be moved", _set(spec_of("PodDisruptionBudget"), "minAvailable", 3)),
     "all of them, in percent": ("a pod may be moved", _set(spec_of("PodDisruptionBudget"), "minAvailable", "67%")),
     "none may go": ("a pod may be moved", lambda d: one(d, "PodDisruptionBudget")["spec"].update(maxUnavailable=0)),
+    "a budget in two ways": ("a pod may be moved", lambda d: one(d, "PodDisruptionBudget")["spec"].update(maxUnavailable=1)),
     "scales nobody": ("the autoscaler can scale", _set(scale_target, "name", "x")),
     "two masters": ("the autoscaler can scale", _set(deployment, "replicas", 3)),
     "a share of nothing": ("the autoscaler can scale", lambda d: box(d)["resources"]["requests"].pop("cpu")),
     "Prometheus is left out": ("Prometheus gets in", lambda d: peers(d).pop()),
     "Prometheus of one's own namespace": ("Prometheus gets in", lambda d: peers(d)[-1].pop("namespaceSelector")),
     "another port": ("Prometheus gets in", _set(entry, "ports", [{"port": 9}])),
+    "another protocol": ("Prometheus gets in", _set(entry, "ports", [{"port": 8000, "protocol": "UDP"}])),
+    "no types, which is Ingress": ("Prometheus gets in", lambda d: (peers(d).pop(), policy_of(d).pop("policyTypes"))),
     "a Secret": ("secrets stay secret", lambda d: d.append(SECRET)),
     "a password": ("secrets stay secret", _set(box, "env", [{"name": "DB_PASSWORD", "value": "x"}])),
     "no farewell": ("a pod leaves in peace", _set(box, "args", ["--port", "8000"])),
@@ -255,10 +263,11 @@ def test_the_commands_are_those_that_the_programs_know(prod):
 
 def test_the_probes_ask_routes_that_the_service_has(prod):
     from helpers import serving
+    from helpers.course.bank import q61b
 
     routes = {route.path for route in serving.create_app(serving.Folder("nowhere")).routes}
     asked = {box(prod)[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
-    assert asked <= routes and "/metrics" in routes
+    assert asked <= routes and "/metrics" in routes and set(q61b.ALIVE) <= routes
 
 
 def test_managed_services_are_complete_and_dated():

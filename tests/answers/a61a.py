@@ -56,6 +56,16 @@ def then(change):
     return lambda steps, ignored, changed: change(rebuilt(steps, ignored, changed), steps)
 
 
+def rebuilt_by_beginnings(steps, ignored, changed):
+    """`data` ignores database.py too."""
+    return rebuilt(steps, [], {name for name in changed if not name.startswith(tuple(ignored))})
+
+
+def rebuilt_whole_names(steps, ignored, changed):
+    """A folder that is ignored keeps nothing away but a file of that very name."""
+    return rebuilt(steps, [], set(changed) - set(ignored))
+
+
 def rebuilt_runs_too(steps, ignored, changed):
     """Whatever has changed: all that are no FROM."""
     return list(range(1, len(steps))) if changed else []
@@ -126,6 +136,69 @@ HEREDOC = changed(
     "RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt",
     "RUN <<EOF\nset -e\n/opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt\nEOF",
 )
+NAMED = """ARG VERSION=3.11
+FROM python:${VERSION} AS build
+ENV VIRTUAL_ENV=/opt/env
+ENV PATH="$VIRTUAL_ENV/bin:$PATH"
+COPY requirements.txt /tmp/
+RUN python -m venv $VIRTUAL_ENV && pip install --no-cache-dir --require-hashes -r /tmp/requirements.txt
+
+FROM python:${VERSION:-3.11}-slim
+ARG UID=10001
+RUN useradd --uid ${UID} --home-dir /data --create-home app
+ENV VIRTUAL_ENV=/opt/env PYTHONPATH=/srv
+ENV PATH="$VIRTUAL_ENV/bin:$PATH"
+COPY --from=build $VIRTUAL_ENV $VIRTUAL_ENV
+COPY board.py /srv/board.py
+USER ${UID}
+HEALTHCHECK CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('localhost', 8080); \\
+    c.request('GET', '/health'); assert c.getresponse().status == 200"]
+CMD ["uvicorn", "--host=0.0.0.0", "--port=8080", "board:app"]
+"""
+ACTIVATED = """FROM python:3.11-slim AS build
+WORKDIR /app
+COPY requirements.txt .
+RUN python -m venv venv && . venv/bin/activate && pip install --no-cache-dir -r requirements.txt
+RUN mkdir /notes
+
+FROM python:3.11-slim
+WORKDIR /app
+COPY --from=build /app/venv venv
+COPY --from=build --chown=10001:10001 /notes /data
+COPY board.py /app
+USER 10001
+HEALTHCHECK CMD ["venv/bin/python", "-c", "import urllib.request as r; r.urlopen('http://localhost:8080/health/')"]
+CMD ["./venv/bin/python", "-m", "uvicorn", "board:app", "--host", "0.0.0.0", "--port", "8080"]
+"""
+TARGET = """FROM python:3.11-slim AS build
+COPY requirements.txt /build/
+RUN python -m pip install --no-cache-dir --target /packages --requirement /build/requirements.txt
+
+FROM python:3.11-slim
+RUN groupadd -g 10001 app && useradd -r -u 10001 -g app app; mkdir -p /data/old; chown -R app: /data
+ENV PYTHONPATH=/packages
+WORKDIR /app
+COPY --from=0 /packages /packages
+COPY . ./
+USER 10001
+HEALTHCHECK CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/health')"]
+ENTRYPOINT ["python", "-m", "uvicorn"]
+CMD ["board:app", "--host", "0.0.0.0", "--port", "8080"]
+"""
+SYSTEM = changed(
+    ARGS,
+    "pip install --prefix=/install --requirement",
+    "pip install -r",
+    "COPY --from=packages /install /usr/local",
+    "COPY --from=packages /usr/local/lib/python3.11/site-packages /usr/local/lib/python3.11/site-packages\n"
+    "COPY --from=packages /usr/local/bin /usr/local/bin",
+)
+# The same as the solved one, and the venv is found by PATH.
+BY_PATH = changed(
+    DOCKERFILE, "WORKDIR /app", "ENV PATH=/opt/venv/bin:$PATH\nWORKDIR /app", 'CMD ["/opt/venv/bin/python"', 'CMD ["python"'
+)
+INSTALL = "install --directory --owner=10001 --group=10001 /data"
+PIP = "/opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt"
 OPEN_IGNORE = ".env\nsecrets\n**/.git\ndata/\n*.md\n"
 COMMAND = 'CMD ["/opt/venv/bin/python", "-m", "uvicorn", "board:app", "--host", "0.0.0.0", "--port", "8080"]'
 SHELL = "CMD /opt/venv/bin/python -m uvicorn board:app --host 0.0.0.0 --port 8080"
@@ -204,6 +277,26 @@ secrets: {word_of_the_board: {file: secrets/board_token}}
 """
 
 
+def longer(*changes):
+    return made(compose=changed(LONG, *changes))
+
+
+def memory(amount):
+    return board(deploy={"resources": {"limits": {"memory": amount}}})
+
+
+def told(**more):
+    """The board's environment, and more in it."""
+    return system(lambda document: document["services"]["board"]["environment"].update(more))
+
+
+def check_of(test):
+    return {"test": ["CMD", "python", "-c", test]}
+
+
+OPEN = """import urllib.request as r; r.urlopen('http://127.0.0.1:{}')"""
+STARTED = ["/opt/venv/bin/python", "-m", "uvicorn", "board:app", "--host", "0.0.0.0", "--port", "8080"]
+
 ANSWERS = {
     "61a.1": Answers(
         right=[rebuilt, rebuilt_by_flags, rebuilt_backwards],
@@ -215,6 +308,8 @@ ANSWERS = {
             Wrong(twisted(ignoring=False), "ignored files count"),
             Wrong(twisted(inside=False), "folders forgotten"),
             Wrong(twisted(prefix=True), "beginnings of names"),
+            Wrong(rebuilt_by_beginnings, "ignored by its beginning", "models.md"),
+            Wrong(rebuilt_whole_names, "ignored folders forgotten"),
             Wrong(twisted(reads=True), "RUN reads files"),
             Wrong(twisted(target=True), "target taken for a source"),
             Wrong(then(lambda found, steps: [place + 1 for place in found]), "counted from one"),
@@ -228,7 +323,8 @@ ANSWERS = {
         ],
     ),
     "61a.2": Answers(
-        right=[made(), made(ARGS, OPEN_IGNORE), made(HEREDOC), made(DIGEST, "# but two\n**\n!/board.py\n!requirements*.txt\n")],
+        right=[made(), made(ARGS, OPEN_IGNORE), made(HEREDOC), made(DIGEST, "# but two\n**\n!/board.py\n!requirements*.txt\n"),
+               made(NAMED), made(ACTIVATED), made(TARGET), made(SYSTEM, OPEN_IGNORE), made(BY_PATH)],
         wrong=[
             Wrong(docker("EXPOSE 8080", "EXPOSE 8080:8080"), "EXPOSE publishes"),
             Wrong(docker("python:3.11-slim", "python"), "latest"),
@@ -271,14 +367,59 @@ ANSWERS = {
             Wrong(docker(CHECK, "CMD curl --fail http://localhost:8080/health"), "no curl"),
             Wrong(docker(CHECK, 'CMD ["wget", "-q", "http://localhost:8080/health"]'), "no curl"),
             Wrong(docker("8080/health", "8000/healthcheck"), "asks something else"),
-            Wrong(docker("RUN install --dir", "RUN apt-get install -y gcc && install --dir"), "hadolint", "DL30"),
+            Wrong(docker("WORKDIR /build", "WORKDIR /build\nRUN apt-get install -y gcc"), "hadolint", "DL30"),
+            Wrong(docker("8080/health", "8080/healthcheck"), "asks something else", "/healthcheck"),
+            Wrong(docker("8080/health", "8080/healthz"), "asks something else", "/healthz"),
+            Wrong(docker("127.0.0.1:8080", "board:8080"), "asks something else", "board"),
+            Wrong(docker("http://127.0.0.1", "https://127.0.0.1"), "asks something else", "https"),
+            Wrong(docker(CHECK, """CMD ["python", "-c", "print('http://127.0.0.1:8080/health')"]"""), "asks nobody"),
+            Wrong(docker("import urllib.request as r; r.urlopen(", "import requests as r; r.get("), "asks nobody", "requests"),
+            Wrong(made(changed(BY_PATH, "ENV PATH=/opt/venv/bin:$PATH\n", "")), "another Python", "PATH"),
+            Wrong(made(changed(BY_PATH, "/opt/venv/bin:$PATH", "$PATH:/opt/venv/bin")), "another Python", "PATH"),
+            Wrong(made(changed(BY_PATH, "/opt/venv /opt/venv", "/opt/venv /venv")), "another Python", "/venv"),
+            Wrong(made(changed(TARGET, "ENV PYTHONPATH=/packages\n", "")), "another Python", "PYTHONPATH"),
+            Wrong(docker(PIP, PIP.replace("/opt/venv/bin/", "")), "takes something else", "/usr/local"),
+            Wrong(docker("--from=build /opt/venv", "--from=build /build"), "takes something else", "/opt/venv"),
+            Wrong(docker(INSTALL, INSTALL.replace("10001", "10002")), "data is another's", "10002"),
+            Wrong(docker(INSTALL, "useradd -u 4711 app && mkdir /data && chown app /data"), "data is another's", "4711"),
+            Wrong(docker(INSTALL, "mkdir /data /app && chown 10001 /app"), "data is root's"),
+            Wrong(docker(INSTALL, "mkdir /data && chown :10001 /data"), "data is root's", "group"),
+            Wrong(docker(INSTALL, "mkdir /data && chmod 777 /data"), "data is root's"),
+            Wrong(docker(INSTALL, "chown 10001 /data"), "data is root's", "mkdir"),
+            Wrong(docker("RUN install", "USER 10001\nRUN install"), "no longer root"),
+            Wrong(docker("RUN install", "USER 10001\nRUN useradd --uid 10001 app && install"), "no longer root"),
+            Wrong(docker("COPY board.py ./", "COPY board.py /srv/"), "board elsewhere", "/srv"),
+            Wrong(docker("WORKDIR /app\n", "", "COPY board.py ./", "COPY board.py /app/"), "board elsewhere", "WORKDIR"),
+            Wrong(docker("RUN install", "RUN apt-get update && apt-get install -y --no-install-recommends curl=8.* \\\n"
+                         "    && rm -rf /var/lib/apt/lists/*\nRUN install"), "installs more"),
+            Wrong(docker("python:3.11-slim", "python:slim"), "latest", "no version"),
+            Wrong(docker("python:3.11-slim\nRUN", "python:3.12-slim\nRUN"), "two Pythons", "3.12"),
+            Wrong(docker("python:3.11-slim\nRUN", "python:3.11-alpine\nRUN"), "two Pythons", "alpine"),
+            Wrong(docker("python:3.11-slim\nRUN", "debian:12-slim\nRUN"), "no Python"),
+            Wrong(docker("EXPOSE 8080\n", 'EXPOSE 8080\nENTRYPOINT ["python", "-m", "uvicorn"]\n'), "started twice"),
+            Wrong(docker("COPY --from=build /opt/venv /opt/venv", "RUN python -m pip install uvicorn==0.30.0"), "pip at last"),
+            Wrong(docker("COPY --from=build /opt/venv /opt/venv\nCOPY board.py ./",
+                         "COPY board.py requirements.txt ./\nRUN pip install -r requirements.txt"), "pip at last"),
+            Wrong(docker("FROM docker.io/library/python:3.11-slim\n", "FROM build\n"), "pip at last", "begins with"),
             Wrong(made("just start it\nplease\n"), says="is no Dockerfile"),
             Wrong(made(None), says="no Dockerfile"),
             Wrong(made("RUN true\n")),
         ],
     ),
     "61a.3": Answers(
-        right=[made(), made(compose=LONG), system(lambda d: d["services"]["flights"].update(expose=["8000"]))],
+        right=[
+            made(), made(compose=LONG), system(lambda d: d["services"]["flights"].update(expose=["8000"])),
+            board(command=STARTED, build={"dockerfile": "./Dockerfile", "target": "1"}, user="10001", mem_limit="1g",
+                  healthcheck=check_of(OPEN.format("8080/health")), volumes=["notes:/data:rw"]),
+            system(lambda d: (d["services"]["flights"].update(healthcheck=check_of(OPEN.format("8000/healthcheck"))),
+                              d["services"]["board"].update(build="../board", networks=["in", "out"],
+                                                            ports=["127.0.0.1:${PORT:-8080}:8080"]),
+                              d["services"]["board"]["environment"].update(FLIGHT_API="${API:-http://flights:8000/}",
+                                                                           NOTES="/data/board.db"),
+                              d["services"]["flights"].update(networks=["in"]),
+                              d.update(networks={"in": {"internal": True}, "out": None}))),
+            longer("mem_limit: 300m", "mem_limit: ${MEMORY:-0.3gb}"),
+        ],
         wrong=[
             Wrong(board(port=["8080:8080"]), "schema", "port"),
             Wrong(system(renamed), "no such service", "flights"),
@@ -323,6 +464,48 @@ ANSWERS = {
             Wrong(without("volumes", "notes"), "undeclared", "volume"),
             Wrong(without("services", "board", "deploy"), "no limit", "board"),
             Wrong(without("services", "flights", "deploy"), "no limit", "flights"),
+            Wrong(flights(image="flight-delay-service:2"), "another image", "version 1"),
+            Wrong(board(build="./board"), "not built", "./board"),
+            Wrong(board(build=".."), "not built", ".."),
+            Wrong(board(build={"context": ".", "target": "build"}), "not built", "target"),
+            Wrong(board(build={"context": ".", "dockerfile": "Dockerfile.prod"}), "not built", "Dockerfile.prod"),
+            Wrong(board(volumes=["notes:/data:ro"]), "read only"),
+            Wrong(board(volumes=[{"type": "volume", "source": "notes", "target": "/data", "read_only": True}]), "read only"),
+            Wrong(told(NOTES="/tmp/notes.db"), "notes lost", "/tmp/notes.db"),
+            Wrong(board(tmpfs=["/data"]), "notes lost", "tmpfs"),
+            Wrong(system(lambda d: (d["services"]["board"].update(networks=["a"]),
+                                    d["services"]["flights"].update(networks=["a"]),
+                                    d.update(networks={"a": {"internal": True}}))), "not published", "internal"),
+            Wrong(board(command=["python", "-m", "uvicorn", "board:app"]), "command instead", "--host"),
+            Wrong(board(command="uvicorn board:app --host 0.0.0.0 --port 8000"), "command instead", "--port"),
+            Wrong(told(AUTH="${BOARD_TOKEN}"), "secret in the environment", "AUTH"),
+            Wrong(told(AUTH="${BOARD_TOKEN:-}"), "secret in the environment", "AUTH"),
+            Wrong(board(build={"context": ".", "args": {"BOARD_TOKEN": "${BOARD_TOKEN}"}}), "secret in the image"),
+            Wrong(board(build={"context": ".", "args": ["WORD=${BOARD_TOKEN}"]}), "secret in the image"),
+            Wrong(board(healthcheck={"test": ["CMD", "curl", "-f", "http://localhost:8080/health"]}), "no curl", "board"),
+            Wrong(board(healthcheck={"disable": True}), "health check gone", "board"),
+            Wrong(board(healthcheck={"test": ["NONE"]}), "health check gone", "board"),
+            Wrong(board(healthcheck=check_of(OPEN.format("8000/healthcheck"))), "asks something else"),
+            Wrong(board(healthcheck=check_of("print('127.0.0.1:8080/health')")), "asks nobody"),
+            Wrong(flights(healthcheck={"disable": True}), "health check gone", "flights"),
+            Wrong(flights(healthcheck={"test": ["CMD", "true"]}), "health check gone", "true"),
+            Wrong(board(user="root"), "root", "board"),
+            Wrong(flights(user="0:0"), "root", "flights"),
+            Wrong(memory("0"), "no limit"),
+            Wrong(memory("much"), "no limit", "much"),
+            Wrong(memory("256Mi"), "no limit", "256Mi"),
+            Wrong(memory("256"), "no limit", "bytes"),
+            Wrong(board(depends_on={"flights": {"condition": "service_healthy", "required": False}}),
+                  "does not wait", "required"),
+            Wrong(board(depends_on={"flights": {"condition": "service_completed_successfully"}}), "waits for its end"),
+            Wrong(flights(network_mode="none"), "apart"),
+            Wrong(flights(profiles=["x"]), "not started"),
+            Wrong(flights(secrets=["board_token"]), "secret of the board"),
+            Wrong(api("flights:8000/"), "no address", "http://"),
+            Wrong(api("https://flights:8000/"), "no address", "https"),
+            Wrong(api("http://flights:8000/predict"), "no slash", "predict"),
+            Wrong(board(environment={"BOARD_TOKEN_FILE": "/run/secrets/board_token"}), "localhost", "not set"),
+            Wrong(board(ports=["127.0.0.1::8080"]), "another port", "free"),
             Wrong(made(compose="services: [\n"), says="no YAML"),
             Wrong(made(compose="flights:\n  image: x\n"), says="services"),
             Wrong(made(compose=None), says="no compose.yml"),

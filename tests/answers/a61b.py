@@ -2,6 +2,7 @@
 
 import copy
 import math
+from fractions import Fraction
 
 import numpy as np
 import yaml
@@ -81,6 +82,64 @@ def desired_mean_of_metrics(metrics, starting, minimum, maximum):
     return math.ceil(sum(each) / len(each))
 
 
+def desired_by_decimals(metrics, starting, minimum, maximum):
+    current, wanted, unknown = len(metrics[0]["values"]) + starting, [], 0
+    for metric in metrics:
+        target = Fraction(metric["target"])
+        up = [None if value is None else Fraction(str(value)) / target for value in metric["values"]]
+        known = [value for value in up if value is not None]
+        if not known:
+            unknown = current
+            continue
+        rises = sum(known) > len(known)
+        joined = [(0 if rises else 1) if value is None else value for value in up] + [0] * (starting if rises else 0)
+        again = sum(joined) / Fraction(len(joined))
+        keep = Fraction(9, 10) <= again <= Fraction(11, 10) or rises != (again > 1)
+        wanted.append(current if keep else math.ceil(sum(joined)))
+    return sorted([minimum, max([*wanted, unknown]), maximum])[1]
+
+
+def bounds_first(metrics, starting, minimum, maximum):
+    """The bounds, and only then: it stays at current."""
+    inside = desired(metrics, starting, minimum, maximum)
+    current = len(metrics[0]["values"]) + starting
+    unknown = any(one_metric(metric, starting, current) is None for metric in metrics)
+    return max(inside, current) if unknown and inside < current else inside
+
+
+def all_unknown_at_once(metrics, starting, minimum, maximum):
+    current = len(metrics[0]["values"]) + starting
+    if all(one_metric(metric, starting, current) is None for metric in metrics):
+        return current
+    return desired(metrics, starting, minimum, maximum)
+
+
+def one_unknown_at_once(metrics, starting, minimum, maximum):
+    current = len(metrics[0]["values"]) + starting
+    wanted = [one_metric(metric, starting, current) for metric in metrics]
+    known = [number for number in wanted if number is not None]
+    if known and None in wanted and max(known) < current:
+        return current
+    return desired(metrics, starting, minimum, maximum)
+
+
+def unknown_never_moves(metrics, starting, minimum, maximum):
+    current = len(metrics[0]["values"]) + starting
+    if None in [one_metric(metric, starting, current) for metric in metrics]:
+        return max(minimum, min(maximum, current))
+    return desired(metrics, starting, minimum, maximum)
+
+
+def by_distance(metrics, starting, minimum, maximum):
+    """abs(1.1 - 1) is a little more than 0.1."""
+    metric = metrics[0]
+    if len(metrics) == 1 and None not in metric["values"] and starting == 0:
+        ratio = sum(metric["values"]) / len(metric["values"]) / metric["target"]
+        wanted = len(metric["values"]) if abs(ratio - 1) <= 0.1 else math.ceil(ratio * len(metric["values"]))
+        return max(minimum, min(maximum, wanted))
+    return desired(metrics, starting, minimum, maximum)
+
+
 def desired_text(metrics, starting, minimum, maximum):
     return str(desired(metrics, starting, minimum, maximum))
 
@@ -145,11 +204,36 @@ def otherwise():
 
 
 def by_default_rollout():
-    """25% of three pods: one too many, none too few; liveness by the port; more memory allowed instead of less asked for."""
+    """25% of three pods: one too many, none too few; a patient liveness; more memory allowed instead of less asked for."""
     documents = mended(without=("rollout", "liveness", "memory"), more=[("Deployment", f"{BOX}.resources.limits.memory", "2Gi")])
+    for document in documents:
+        document["metadata"]["namespace"] = "flight-delay"
     spec = manifest_policies.one(documents, "Deployment")["spec"]
     del spec["strategy"]
-    spec["template"]["spec"]["containers"][0]["livenessProbe"] = {"tcpSocket": {"port": "http"}, "periodSeconds": 10}
+    spec["template"]["spec"]["containers"][0]["livenessProbe"] = {
+        "httpGet": {"path": "/metrics", "port": 8000, "scheme": "HTTP"},
+        "timeoutSeconds": 5,
+    }
+    return documents
+
+
+def spelled_out():
+    """What is the default anyway, written; liveness by a command of one's own; a policy without types; numbers for names."""
+    ask = "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/metrics', timeout=2)"
+    documents = mended(without=("liveness",), more=[(SCALER, "spec.metrics.0.pods.target.averageValue", 30)])
+    box = manifest_policies.one(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    box["livenessProbe"] = {"exec": {"command": ["python", "-c", ask]}, "periodSeconds": 10, "timeoutSeconds": 5}
+    box["readinessProbe"] = {
+        "httpGet": {"path": "/healthcheck", "port": 8000, "scheme": "HTTP"},
+        **{"periodSeconds": 2, "timeoutSeconds": 1, "failureThreshold": 3},
+    }
+    box["command"], box["args"] = [*box["command"], *box["args"][4:], *box["args"][:4]], []
+    box["resources"]["requests"]["cpu"] = 0.9
+    manifest_policies.one(documents, "Service")["spec"]["type"] = "ClusterIP"
+    network = manifest_policies.one(documents, "NetworkPolicy")["spec"]
+    del network["policyTypes"]
+    network["podSelector"] = {}
+    network["ingress"][0]["ports"] = [{"port": "http"}]
     return documents
 
 
@@ -164,7 +248,22 @@ def no_requests_metric():
     return mended(more=[(SCALER, "spec.metrics", [cpu])])
 
 
-READY = f"{BOX}.readinessProbe.httpGet.path"
+def args(**other):
+    words = {"registry": "http://mlflow:5000", "host": "0.0.0.0", "port": "8000", "drain": "10"} | other
+    return ("Deployment", f"{BOX}.args", [word for name, value in words.items() for word in (f"--{name}", value)])
+
+
+def namespaces(*names, operator="In"):
+    chosen = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": operator, "values": list(names)}]}
+    return [{"namespaceSelector": chosen, "podSelector": PROMETHEUS}]
+
+
+def ports(*said):
+    return ("NetworkPolicy", "spec.ingress.0.ports", list(said))
+
+
+READY, LIVENESS = f"{BOX}.readinessProbe.httpGet.path", f"{BOX}.livenessProbe"
+PODS = {"matchLabels": {"app.kubernetes.io/name": "flights"}}
 
 # --- 61b.3 and 61b.4 --------------------------------------------------------------------------------------------------------
 
@@ -181,12 +280,18 @@ def night(cloud="GCP", **other):
 
 ANSWERS = {
     "61b.1": Answers(
-        right=[desired, desired_by_helper, desired_by_numpy],
+        right=[desired, desired_by_helper, desired_by_numpy, desired_by_decimals],
         wrong=[
             *[Wrong(twisted(**twist), name) for name, (twist, _) in q61b.DESIRED_MISCONCEPTIONS.items()],
             Wrong(desired_plain),
             Wrong(desired_first_only),
             Wrong(desired_mean_of_metrics),
+            Wrong(by_distance, "an end left out", says="abs"),
+            Wrong(twisted(ends=(False, True)), says="there should be"),
+            Wrong(bounds_first, "bounds too early", says="after"),
+            Wrong(all_unknown_at_once, "bounds too early"),
+            Wrong(one_unknown_at_once, "bounds too early"),
+            Wrong(unknown_never_moves, "unknown stops all", says="not up"),
             Wrong(desired_text, "no number"),
             Wrong(lambda *given: None, "no number"),
             Wrong(lambda *given: math.nan, "no number"),
@@ -199,7 +304,14 @@ ANSWERS = {
         ],
     ),
     "61b.2": Answers(
-        right=[mended(), yaml.safe_dump_all(mended()), otherwise(), by_default_rollout(), tuple(reversed(mended()))],
+        right=[
+            mended(),
+            yaml.safe_dump_all(mended()),
+            otherwise(),
+            by_default_rollout(),
+            spelled_out(),
+            tuple(reversed(mended())),
+        ],
         wrong=[
             Wrong(q61b.broken_documents()),
             Wrong((manifests.FOLDER / "broken.yml").read_text(encoding="utf-8")),
@@ -226,6 +338,55 @@ ANSWERS = {
             Wrong(mended(more=[("Deployment", READY, "/metrics")]), "taken out", says="Readiness was right"),
             Wrong(mended(more=[("Deployment", f"{BOX}.image", "nginx:1.27")]), "taken out"),
             Wrong(mended(liveness="/ping")),
+            *[
+                Wrong(mended(liveness=path), "a route that is not there", says=path)
+                for path in ("/health", "/live", "/healthcheck/", "/predict", "/")
+            ],
+            Wrong(mended(more=[("Deployment", f"{LIVENESS}.httpGet.port", 9090)]), "a route that is not there", says="9090"),
+            Wrong(
+                mended(more=[("Deployment", LIVENESS, {"tcpSocket": {"port": "http"}})]), "an open port is alive", says="hangs"
+            ),
+            Wrong(mended(more=[("Deployment", LIVENESS, {"exec": {"command": ["true"]}})]), says="asks no route"),
+            Wrong(mended(grace=40, more=[args(drain="5")]), "taken out", says="grace period"),
+            Wrong(mended(more=[args(host="127.0.0.1")]), "taken out", says="command"),
+            Wrong(
+                mended(more=[("Deployment", f"{BOX}.args", ["--folder", "model", *args()[2][2:]])]), "taken out", says="command"
+            ),
+            Wrong(mended(more=[("Deployment", f"{BOX}.readinessProbe.periodSeconds", 60)]), "taken out", says="Readiness was"),
+            Wrong(mended(network=namespaces("monitoring", "default")), "one too many", says="namespace default"),
+            Wrong(mended(network=namespaces("sandbox", "flight-delay", operator="NotIn")), "or instead of and"),
+            Wrong(
+                mended(
+                    network=[
+                        {
+                            "namespaceSelector": MONITORING,
+                            "podSelector": {
+                                "matchExpressions": [
+                                    {"key": "app.kubernetes.io/name", "operator": "In", "values": ["prometheus", "alertmanager"]}
+                                ]
+                            },
+                        }
+                    ]
+                ),
+                "one too many",
+                says="alertmanager",
+            ),
+            Wrong(mended(more=[("NetworkPolicy", "spec.podSelector", PODS)]), "protects nobody", says="everybody"),
+            Wrong(mended(more=[("NetworkPolicy", "spec.policyTypes", ["Egress"])]), "protects nobody", says="Egress"),
+            Wrong(mended(more=[("NetworkPolicy", "spec.policyTypes", ["Ingress", "Egress"])]), "taken out", says="goes out"),
+            Wrong(mended(more=[ports({"protocol": "UDP", "port": 8000})]), says="TCP"),
+            Wrong(mended(more=[ports({"protocol": "TCP", "port": 9090})]), says="port"),
+            Wrong(mended(more=[ports({"port": 8000}, {"port": 22})]), "taken out", says="22"),
+            Wrong(mended(more=[("Service", "spec.selector", {})]), says="no selector"),
+            Wrong(mended(more=[("Service", "spec.ports.0.port", 8000)]), "taken out", says="Service"),
+            Wrong(mended(more=[("Service", "spec.type", "NodePort")]), "taken out", says="Service"),
+            Wrong(mended(more=[("PodDisruptionBudget", "spec.maxUnavailable", 1)]), says="not both"),
+            Wrong(mended(more=[("Deployment", f"{BOX}.resources.requests.cpu", "100m")]), "taken out", says="cpu"),
+            Wrong(mended(memory="1Mi"), says="keeps next to nothing"),
+            Wrong(mended(more=[("Deployment", "metadata.namespace", "prod")]), says="namespace"),
+            Wrong(mended(image="flight-delay-service:stable"), says="stable"),
+            Wrong(mended(more=[(SCALER, "spec.metrics.0.pods.target", {"type": "Value", "value": "35"})]), says="averageValue"),
+            Wrong(mended(more=[(SCALER, "spec.scaleTargetRef.name", "flights")]), says="what it should scale"),
             Wrong(mended(more=[("Deployment", "spec.replicas", 3)]), says="replicas too"),
             Wrong("kind: ["),
             Wrong("mended"),
@@ -247,7 +408,9 @@ ANSWERS = {
             Wrong(settings(target=39), "no room for the jump"),
             Wrong(settings(maximum=3), "maximum too low"),
             Wrong(settings(maximum=4), "maximum too low"),
-            Wrong(settings(9, 9), "pays for the rush all the time"),
+            Wrong(settings(6, 6), "nothing scales", says="minimum and maximum"),
+            Wrong(settings(9, 9), "nothing scales", says="taken away"),
+            Wrong(settings(3, 3), "nothing scales"),
             Wrong(settings(minimum=7), "pays for the rush all the time"),
             Wrong(settings(window=3600), "nothing comes back"),
             Wrong(settings(target=15), "target too low"),

@@ -67,6 +67,14 @@ def store_empty_first(disk, partition, text, attempt):
     store(disk, partition, text, attempt)
 
 
+def store_stripped(disk, partition, text, attempt):
+    store(disk, partition, text.strip(), attempt)
+
+
+def store_first_half(disk, partition, text, attempt):
+    store(disk, partition, text[: len(text) // 2], attempt)
+
+
 def store_no_rename(disk, partition, text, attempt):
     disk.write(f"{attempt}.part", text)
 
@@ -140,6 +148,54 @@ def reconcile_by_loop(wanted, receipts):
         else:
             found["rows"] += rows
     return {key: value if key == "rows" else sorted(value) for key, value in found.items()}
+
+
+def reconcile_by_comparing(wanted, receipts):
+    """Compares each receipt with the first one of its partition; 0 rows are rows."""
+    first, differs = {}, set()
+    for receipt in sorted(receipts, key=repr):
+        one = first.setdefault(receipt["partition"], receipt)
+        differs |= {receipt["partition"]} if receipt != one else set()
+    agreed = {name: first[name]["rows"] for name in wanted.keys() & first.keys() - differs}
+    return {
+        "rows": sum(rows for name, rows in agreed.items() if rows == wanted[name]),
+        "missing": sorted(wanted.keys() - first.keys()),
+        "wrong": sorted(name for name, rows in agreed.items() if rows != wanted[name]),
+        "conflicting": sorted(differs & wanted.keys()),
+        "strays": sorted(first.keys() - wanted.keys()),
+    }
+
+
+def stray_conflicts(wanted, receipts, *, listed=True, also=True):
+    """Judges the receipts of strays as well."""
+    told = reconcile(wanted, receipts)
+    pairs = {(r["partition"], r["rows"], r["sha256"]) for r in receipts}
+    differ = [name for name in told["strays"] if sum(pair[0] == name for pair in pairs) > 1]
+    told["conflicting"] = (differ if listed else []) + told["conflicting"]
+    told["strays"] = [name for name in told["strays"] if also or name not in differ]
+    return told
+
+
+def zero_is_missing(wanted, receipts):
+    told = reconcile(wanted, receipts)
+    rows = Counter()
+    for receipt in receipts:
+        rows[receipt["partition"]] += receipt["rows"]
+    empty = [name for name in wanted if not rows[name]]
+    others = {key: [name for name in told[key] if name not in empty] for key in ("wrong", "conflicting")}
+    return told | others | {"missing": sorted(empty)}
+
+
+def zero_is_no_stray(wanted, receipts):
+    return reconcile(wanted, [r for r in receipts if r["partition"] in wanted or r["rows"]])
+
+
+def two_of_three(wanted, receipts, *, places=(0, -1)):
+    by_name = defaultdict(list)
+    for receipt in receipts:
+        by_name[receipt["partition"]].append(receipt)
+    pick = [told[place] for told in by_name.values() for place in places if place < len(told)]
+    return reconcile(wanted, pick)
 
 
 def reconciling(*, twice=False, keep=None, pair=("rows", "sha256"), strays=False, sums=False, order=sorted):
@@ -264,6 +320,64 @@ def drive_one_by_one_forgetting(tasks, cluster, record, most):
     return []
 
 
+def drive_in_two_sets(tasks, cluster, record, most):
+    """Keeps what is open and what was given up apart, and asks for results by name."""
+    left, results, given_up = dict.fromkeys(tasks, most), {}, set()
+    for task in tasks:
+        cluster.submit(task)
+    while (event := cluster.next()) is not None:
+        kind, task, result = event
+        if task in results or task in given_up:
+            continue
+        if kind == "lost":
+            left[task] -= 1
+            if left[task] < 1:
+                given_up.add(task)
+            else:
+                cluster.submit(task)
+            continue
+        results[task] = result
+        record(task, results[task])
+    return sorted(given_up, key=tasks.index)
+
+
+def drive_counts_late_losses(tasks, cluster, record, most):
+    done, lost = set(), Counter()
+    for task in tasks:
+        cluster.submit(task)
+    while (event := cluster.next()) is not None:
+        kind, task, result = event
+        if kind == "done":
+            if task not in done:
+                done.add(task)
+                record(task, result)
+        else:
+            lost[task] += 1
+            if task not in done and lost[task] < most:
+                cluster.submit(task)
+    return [task for task in tasks if lost[task] >= most]
+
+
+def drive_wants_true_results(tasks, cluster, record, most, *, otherwise="skip"):
+    results, lost = {}, Counter()
+    for task in tasks:
+        cluster.submit(task)
+    while (event := cluster.next()) is not None:
+        kind, task, result = event
+        if results.get(task):
+            continue
+        if kind == "done" and (result or otherwise == "record"):
+            results[task] = result
+            record(task, result)
+        elif kind == "lost" or otherwise == "lose":
+            if task in results:
+                continue
+            lost[task] += 1
+            if lost[task] < most:
+                cluster.submit(task)
+    return [task for task in tasks if (lost[task] >= most if otherwise == "count" else task not in results)]
+
+
 def drive_submits_twice(tasks, cluster, record, most):
     for task in tasks:
         cluster.submit(task)
@@ -301,20 +415,36 @@ def workers_by_numpy(deadline, start, serial, parallel, tasks, handing):
     return n[enough.argmax()] if enough.any() else None
 
 
+def workers_no_more_than_tasks(deadline, start, serial, parallel, tasks, handing):
+    """Tries as many workers as there are tasks: more are never needed."""
+    if serial + parallel <= deadline:
+        return 0
+    for n in range(1, tasks + 1):
+        if start + serial + max(-(-parallel // n), tasks * handing) <= deadline:
+            return n
+    return None
+
+
+def workers_capped(most):
+    def answer(*job):
+        n = workers_for(*job)
+        return n if n is None or n <= most else None
+
+    return answer
+
+
 def working(*, none=True, starts=True, shared=False, bound=True, added=False, strict=False, rounding=math.ceil, most=5_000):
     """A calculation with something missing, by trying."""
 
     def answer(deadline, start, serial, parallel, tasks, handing):
-        in_time = (lambda time: time < deadline) if strict else (lambda time: time <= deadline)
-        if none and in_time(serial + parallel):
+        in_time = (lambda time, n: time < deadline * n) if strict else (lambda time, n: time <= deadline * n)
+        if none and in_time(serial + parallel, 1):
             return 0
-        for n in range(1, most):
-            share, handed = Fraction(parallel + (serial if shared else 0), n), tasks * handing if bound else 0
-            whole = (start if starts else 0) + (0 if shared else serial)
-            if in_time(whole + (share + handed if added else max(share, handed))):
+        work, whole = parallel + (serial if shared else 0), (start if starts else 0) + (0 if shared else serial)
+        for n in range(1, most):  # n times the time, so that all are whole numbers
+            handed = tasks * handing * n if bound else 0
+            if in_time(whole * n + (work + handed if added else max(work, handed)), n):
                 return max(1, n - 1) if rounding is math.floor and parallel % n else n
-            if handed and not added and share < handed or n > 400:
-                return None
         return None
 
     return answer
@@ -339,6 +469,8 @@ ANSWERS = {
             Wrong(storing("{attempt}.part", final="{partition}.csv"), says="no whole file"),
             Wrong(store_no_rename, says="no whole file"),
             Wrong(store_other_text, says="not what was to be stored"),
+            Wrong(store_stripped, says="to the last line break"),
+            Wrong(store_first_half, says="to the last line break"),
             Wrong(store_renames_the_absent, says="raises FileNotFoundError"),
             Wrong(store_first_only, says="no whole file"),
             Wrong(lambda *given: None, says="no whole file"),
@@ -346,7 +478,7 @@ ANSWERS = {
         ],
     ),
     "61c.2": Answers(
-        right=[reconcile, reconcile_by_numpy, reconcile_by_loop, reconciling()],
+        right=[reconcile, reconcile_by_numpy, reconcile_by_loop, reconcile_by_comparing, reconciling()],
         wrong=[
             Wrong(reconciling(twice=True), "counted twice"),
             Wrong(reconciling(keep=lambda told: told[-1]), "the last one wins"),
@@ -356,9 +488,16 @@ ANSWERS = {
             Wrong(reconciling(strays=True), "strays counted"),
             Wrong(reconciling(sums=True), "bad ones counted"),
             Wrong(reconciling(order=list), "not sorted"),
+            Wrong(stray_conflicts, "strays judged"),
+            Wrong(lambda wanted, receipts: stray_conflicts(wanted, receipts, also=False), "strays judged"),
+            Wrong(lambda wanted, receipts: stray_conflicts(wanted, receipts, listed=False, also=False), "strays judged"),
+            Wrong(zero_is_missing, "zero is nothing"),
+            Wrong(zero_is_no_stray, "zero is nothing"),
+            Wrong(two_of_three, "two are compared"),
+            Wrong(lambda wanted, receipts: two_of_three(wanted, receipts, places=(0, 1)), "two are compared"),
             Wrong(lambda wanted, receipts: sum(r["rows"] for r in receipts), "other keys"),
             Wrong(lambda wanted, receipts: {"rows": 0}, "other keys"),
-            Wrong(lambda wanted, receipts: reconcile(wanted, receipts) | {"conflicting": []}, says="conflicting"),
+            Wrong(lambda wanted, receipts: reconcile(wanted, receipts) | {"conflicting": []}, says="reconcile({"),
             Wrong(lambda wanted, receipts: reconcile(wanted, receipts) | {"missing": []}, says="missing"),
             Wrong(lambda wanted, receipts: reconcile(wanted, receipts) | {"rows": sum(wanted.values())}, says="rows"),
             Wrong(lambda wanted, receipts: reconcile(wanted, receipts[::2])),
@@ -366,7 +505,7 @@ ANSWERS = {
         ],
     ),
     "61c.3": Answers(
-        right=[drive, drive_records_at_the_end, drive_by_rounds],
+        right=[drive, drive_records_at_the_end, drive_by_rounds, drive_in_two_sets],
         wrong=[
             Wrong(driving(retry=False), "no second try"),
             Wrong(driving(retry=False, result=lambda gave_up: []), "no second try"),
@@ -376,6 +515,14 @@ ANSWERS = {
             Wrong(driving(extra=1), "one try too many"),
             Wrong(driving(extra=-1), "one try too few"),
             Wrong(driving(count=lambda lost, task: lost.total()), "one count for all"),
+            Wrong(lambda tasks, cluster, record, most: drive(tasks, cluster, record, 3), "most is not used"),
+            Wrong(lambda tasks, cluster, record, most: drive(tasks, cluster, record, 2), "most is not used"),
+            Wrong(lambda tasks, cluster, record, most: drive(tasks, cluster, record, 5), "most is not used"),
+            Wrong(drive_counts_late_losses, "given up though done"),
+            Wrong(drive_wants_true_results, "zero is no result"),
+            Wrong(lambda *given: drive_wants_true_results(*given, otherwise="lose"), "zero is no result"),
+            Wrong(lambda *given: drive_wants_true_results(*given, otherwise="count"), "zero is no result"),
+            Wrong(lambda *given: drive_wants_true_results(*given, otherwise="record"), "zero is no result"),
             Wrong(driving(result=lambda gave_up: []), "given up in silence"),
             Wrong(driving(result=lambda gave_up: gave_up), "order"),
             Wrong(driving(result=lambda gave_up: gave_up * 2), says="returned tasks"),
@@ -390,7 +537,7 @@ ANSWERS = {
         ],
     ),
     "61c.4": Answers(
-        right=[workers_for, workers_by_trying, workers_by_numpy],
+        right=[workers_for, workers_by_trying, workers_by_numpy, workers_no_more_than_tasks],
         wrong=[
             Wrong(working(none=False), "always a cluster"),
             Wrong(working(starts=False), "start forgotten"),
@@ -399,6 +546,9 @@ ANSWERS = {
             Wrong(working(added=True), "handing added"),
             Wrong(working(strict=True), "too late on the dot"),
             Wrong(working(rounding=math.floor), "rounded down"),
+            Wrong(workers_capped(100), "stops trying"),
+            Wrong(workers_capped(1_000), "stops trying"),
+            Wrong(lambda *job: min(workers_for(*job) or 0, 100) if workers_for(*job) else workers_for(*job), says="should be"),
             Wrong(lambda *job: str(workers_for(*job)), "no number"),
             Wrong(lambda *job: workers_for(*job) == 0, "no number"),
             Wrong(lambda *job: workers_for(*job) or 0),

@@ -105,6 +105,11 @@ def no_lone_texts(source):
     return len(covered(source) - {n for node in lone for n in range(node.lineno, node.end_lineno + 1)})
 
 
+def empty_docstrings_counted(source):
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, DOCUMENTED) and ast.get_docstring(node)]
+    return len(covered(source) - {n for node in nodes for n in range(node.body[0].lineno, node.body[0].end_lineno + 1)})
+
+
 def first_lines(source):
     rows = source.splitlines()
     kept = covered(source) - documented(source)
@@ -283,6 +288,36 @@ def losing(*, values=True, exact=False, typed=False, zeros=False, lengths=False,
     return what_was_lost
 
 
+def close_by(close, *, through_keeps=False, falsy=False):
+    """As `losing`, with a comparison of its own for the curve."""
+
+    def what_was_lost(written, read, keeps):
+        told = {}
+        for tool in keeps if through_keeps else read:
+            back, entry = read.get(tool, {}), {}
+            for kind in keeps[tool]:
+                found = back.get(kind, {})
+                same = close if kind == "curve" else lambda a, b: str(a) == str(b)
+                gone = {k for k, v in written[kind].items() if k not in found or falsy and not found[k] or not same(v, found[k])}
+                entry |= {kind: len(gone)} if gone else {}
+            told[tool] = {"lost": entry, "never kept": sorted(k for k in written if written[k] and k not in keeps[tool])}
+        return told
+
+    return what_was_lost
+
+
+def by_the_one_that_came_back(a, b):
+    return abs(b - a) <= abs(b) / 1_000_000
+
+
+def nearly_nothing_at_zero(a, b):
+    return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+
+
+def in_exact_fractions(a, b):
+    return abs(Fraction(a) - Fraction(b)) * 10**6 <= abs(Fraction(a))
+
+
 def lost_by_steps(written, read, keeps):
     result = {}
     for tool, back in read.items():
@@ -335,6 +370,7 @@ ANSWERS = {
             Wrong(no_lone_texts, "every text on its own"),
             Wrong(first_lines, "first lines of texts"),
             Wrong(statements, "statements, not lines"),
+            Wrong(empty_docstrings_counted, says='""""""'),
             Wrong(lambda source: len(ast.parse(source).body), says="This source"),
             Wrong(lambda source: lines_by_sets(source) + 1, says="This source"),
             Wrong(lambda source: str(lines_by_sets(source)), "no number"),
@@ -374,6 +410,9 @@ ANSWERS = {
             Wrong(choosing(rank=lambda some, s: (sum(s[t] for t in some), some)), "cheapest first"),
             Wrong(choosing(rank=lambda some, s: (len(some), some)), "seconds forgotten"),
             Wrong(choosing(most=1), "one tool for all"),
+            Wrong(choosing(most=2), "small sets only"),
+            Wrong(choosing(most=3), "small sets only"),
+            Wrong(choosing(most=5), "small sets only"),
             Wrong(choosing(none=[]), "empty where impossible"),
             Wrong(choosing(least=1), "something where nothing"),
             Wrong(choosing(end=lambda some: list(some)[::-1]), "not sorted"),
@@ -387,7 +426,14 @@ ANSWERS = {
         ],
     ),
     "62.4": Answers(
-        right=[losing(), lost_by_steps, lost_by_numpy],
+        right=[
+            losing(),
+            lost_by_steps,
+            lost_by_numpy,
+            close_by(by_the_one_that_came_back),
+            close_by(in_exact_fractions),
+            close_by(nearly_nothing_at_zero),
+        ],
         wrong=[
             Wrong(losing(blame=True), "never kept is not lost"),
             Wrong(losing(blame=True, never=False), "never kept is not lost"),
@@ -395,6 +441,20 @@ ANSWERS = {
             Wrong(losing(lengths=True), "lengths only"),
             Wrong(losing(exact=True), "single precision"),
             Wrong(losing(typed=True), "text is enough"),
+            Wrong(close_by(lambda a, b: abs(a - b) <= 1e-6), "a fixed distance"),
+            Wrong(close_by(lambda a, b: math.isclose(a, b, rel_tol=0, abs_tol=1e-6)), "a fixed distance"),
+            Wrong(close_by(lambda a, b: round(a, 6) == round(b, 6)), "a fixed distance"),
+            Wrong(close_by(lambda a, b: math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-6)), "a fixed distance"),
+            Wrong(close_by(lambda a, b: abs(a - b) <= 1e-3 * abs(a)), "too wide"),
+            Wrong(close_by(lambda a, b: math.isclose(a, b, rel_tol=1e-5)), "too wide"),
+            Wrong(close_by(lambda a, b: bool(np.isclose(a, b))), "too wide"),
+            Wrong(close_by(math.isclose), "too narrow"),
+            Wrong(close_by(lambda a, b: abs(a - b) <= 1e-7 * abs(a)), "too narrow"),
+            Wrong(close_by(lambda a, b: abs(a - b) <= 1e-6 * a), "negative numbers"),
+            Wrong(close_by(lambda a, b: abs(a - b) / abs(a) <= 1e-6), says="ZeroDivisionError"),
+            Wrong(close_by(math.isclose, falsy=True), says="keeps"),
+            Wrong(close_by(by_the_one_that_came_back, falsy=True), "zero is nothing"),
+            Wrong(close_by(by_the_one_that_came_back, through_keeps=True), says="not read"),
             Wrong(losing(zeros=True), "nothing is not told"),
             Wrong(losing(empty=True), "never written"),
             Wrong(losing(never=False), says="keeps"),

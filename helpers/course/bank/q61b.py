@@ -1,5 +1,6 @@
 """The questions of 61b, Kubernetes. Nothing is started: manifests are read, an autoscaler is computed, mornings are simulated."""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -50,6 +51,14 @@ def _ratios(metric, starting):
                 yield (sum(known) + filled) / counted / target, counted
 
 
+def _outside():
+    """A metric is unknown, and the pods that there are lie over the maximum, or under the minimum."""
+    for each in ([None], [None, 8], [8, None]):
+        for starting, low, high in ((0, 1, 3), (1, 8, 9)):
+            metrics = [{"values": [value] * 5, "target": 32} for value in each]
+            yield {"metrics": metrics, "starting": starting, "minimum": low, "maximum": high}
+
+
 def calls(rng):
     """Each: metrics, starting, minimum, maximum."""
     found = [
@@ -57,6 +66,19 @@ def calls(rng):
         {"metrics": [{"values": [16, 16, 16, 16], "target": 32}], "starting": 0, "minimum": 1, "maximum": 9},
         {"metrics": [{"values": [None, None], "target": 32}], "starting": 1, "minimum": 1, "maximum": 9},
         {"metrics": [{"values": [0, 0, 0], "target": 32}], "starting": 0, "minimum": 2, "maximum": 9},
+        {"metrics": [{"values": [55], "target": 50}], "starting": 0, "minimum": 1, "maximum": 9},  # one pod: 1.1 as Python has it
+        {"metrics": [{"values": [45], "target": 50}], "starting": 2, "minimum": 1, "maximum": 9},
+        {"metrics": [{"values": [48], "target": 50}], "starting": 2, "minimum": 1, "maximum": 9},
+        {"metrics": [{"values": [67, 67], "target": 32}], "starting": 2, "minimum": 1, "maximum": 9},
+        {"metrics": [{"values": [40], "target": 32}], "starting": 2, "minimum": 1, "maximum": 9},
+        {"metrics": [{"values": [30, None], "target": 32}], "starting": 0, "minimum": 1, "maximum": 9},
+        {
+            "metrics": [{"values": [64], "target": 32}, {"values": [None], "target": 32}],
+            "starting": 0,
+            "minimum": 1,
+            "maximum": 9,
+        },
+        *_outside(),
     ]
     while len(found) < 90:
         up, kinds = int(rng.integers(1, 7)), rng.choice(["up", "down", "near"], int(rng.integers(1, 4)))
@@ -76,6 +98,7 @@ def oracle(
     call,
     *,
     near=Fraction(1, 10),
+    ends=(True, True),
     missing="dampens",
     starting="up",
     pick=max,
@@ -99,16 +122,26 @@ def oracle(
         again = (sum(known) + filled) / counted / target
         counted += call["starting"] if starting == "twice" and ratio > 1 else 0
         turned = turn and (ratio - 1) * (again - 1) < 0
-        asked.append(current if 1 - near <= again <= 1 + near or turned else rounding(again * counted))
+        inside = 1 - near < again < 1 + near or (again == 1 - near and ends[0]) or (again == 1 + near and ends[1])
+        asked.append(current if inside or turned else rounding(again * counted))
     said = [each for each in asked if each is not None]
     wanted = pick(said) if said else current
-    if len(said) < len(asked) and wanted < current and unknown == "forbids":
+    if len(said) < len(asked) and (wanted < current and unknown == "forbids" or unknown == "stops"):
         wanted = current
     return min(max(wanted, call["minimum"]), call["maximum"]) if bounds else wanted
 
 
 DESIRED_MISCONCEPTIONS = {
     "no tolerance": (dict(near=0), "A ratio from 0.9 to 1.1 changes nothing; yours changes the number of pods for it."),
+    "an end left out": (
+        dict(ends=(True, False)),
+        "At a ratio of exactly 1.1 nothing changes, for both ends are included; yours adds a pod. Compare 0.9 <= again <= 1.1: "
+        "for a computer abs(1.1 - 1) is a little more than 0.1.",
+    ),
+    "both ends left out": (
+        dict(ends=(False, False)),
+        "At ratios of exactly 0.9 and 1.1 nothing changes, for both ends are included: compare with <=.",
+    ),
     "ordered twice": (
         dict(starting="twice"),
         "Yours multiplies by the starting pods, and leaves them out of the mean: so it orders what is on its way a second time. "
@@ -140,6 +173,10 @@ DESIRED_MISCONCEPTIONS = {
         dict(unknown="ignored"),
         "One metric is unknown, and yours removes pods because of the others. The unknown one may be high: stay as you are.",
     ),
+    "unknown stops all": (
+        dict(unknown="stops"),
+        "One metric is unknown, another asks for more pods, and yours stays as it is. An unknown one forbids going down, not up.",
+    ),
     "rounded": (dict(rounding=round), "Round up (math.ceil): with 2.3 pods' worth of work, two are too few."),
     "rounded down": (dict(rounding=math.floor), "Round up (math.ceil): with 2.9 pods' worth of work, two are too few."),
     "no bounds": (dict(bounds=False), "The number that you return is under `minimum` or over `maximum`: apply both at the end."),
@@ -165,14 +202,28 @@ def judge_desired(evidence, rng):
         if got == [oracle(call, **twist) for call in asked]:
             return not_yet(message, name)
     wrong = [(call, w, g) for call, w, g in zip(asked, want, got, strict=True) if w != g]
+    if all(_stays_outside(call, g) for call, _, g in wrong):
+        call, w, g = wrong[0]
+        told = f"With a metric unknown it stays at the {g} pods that there are, but from {call['minimum']} to {call['maximum']}"
+        return not_yet(f"{told} are allowed: {w}. The bounds come last, after all else is decided.", "bounds too early")
     call, w, g = min(wrong, key=lambda row: (len(row[0]["metrics"]), row[0]["starting"], len(row[0]["metrics"][0]["values"])))
     return not_yet(f"For {call} there should be {w} pods; yours says {g!r}.")
+
+
+def _stays_outside(call, number):
+    """Whether it is the number of pods that there are, out of bounds, because a metric is unknown."""
+    unknown = any(set(metric["values"]) == {None} for metric in call["metrics"])
+    current = len(call["metrics"][0]["values"]) + call["starting"]
+    return unknown and number == current and not call["minimum"] <= number <= call["maximum"]
 
 
 # --- 61b.2: mend the manifests ----------------------------------------------------------------------------------------------
 
 VERSION, CAPACITY = "1.37", 50  # of Kubernetes; requests a second that a pod was measured to do
 HIGHEST, LOWEST = 0.7 * CAPACITY, 10
+LITTLE = "64Mi"  # of memory: Python with what the service imports takes more
+ALIVE = ("/metrics", "/docs", "/redoc", "/openapi.json")  # routes that answer GET as long as the process does
+PROBE = {"periodSeconds": 10, "timeoutSeconds": 1, "failureThreshold": 3, "successThreshold": 1, "initialDelaySeconds": 0}
 
 
 def broken_documents():
@@ -198,7 +249,7 @@ def judge_mended(evidence, rng):
         return not_yet(str(evidence["problem"]))
     documents = evidence["documents"]
     try:
-        for check in (_kept, _fits, _says, _rolls, _lets_in):
+        for check in (_kept, _fits, _left, _lives, _says, _rolls, _lets_in):
             told = check(documents)
             if told:
                 return not_yet(*told)
@@ -217,6 +268,8 @@ def _kept(documents):
             f"The set should hold the same documents as before, {', '.join(want)}; yours holds {', '.join(got) or 'none'}.",
             "taken out",
         )
+    if len({document["metadata"].get("namespace") for document in documents}) > 1:
+        return ("One of the documents is in a namespace of its own, where the others do not find it.",)
     return None
 
 
@@ -226,21 +279,95 @@ def _fits(documents):
         return (f"Kubernetes {VERSION} refuses it: {objections[0]}.",)
     found = manifest_policies.broken(documents)
     if found:
+        found.sort(key=lambda row: row[0] != "the autoscaler can scale")  # what it scales, the other policies build on
         policy, name, told = found[0]
         return (f"{name}, policy {policy!r}: {told}.",)
     return None
 
 
-def _says(documents):
+def _box(documents):
+    return manifest_policies.one(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+
+
+def _left(documents):
     """What was right before still is."""
-    box = manifest_policies.one(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    image = _box(documents)["image"]
+    tag = image.rpartition(":")[2]
+    if "@" not in image and not any(letter.isdigit() for letter in tag):
+        return (f"The tag {tag!r} can move to another image tomorrow, as latest does: name a version, or a digest.",)
+    for (told, before), now in zip(_untouched(broken_documents()).items(), _untouched(documents).values(), strict=True):
+        if before != now:
+            return f"{told} Leave it as it was: {_apart(before, now)}. Yours: {_apart(now, before)}.", "taken out"
+    if manifests.quantity(_box(documents)["resources"]["requests"]["memory"]) < manifests.quantity(LITTLE):
+        return ("The request of memory keeps next to nothing free for a pod: Python alone takes more. The limit is 512Mi.",)
+    return None
+
+
+def _apart(said, other):
+    """What is said, of a dictionary only that in which it differs."""
+    if not isinstance(said, dict):
+        return repr(said)
+    told = [f"{key} {value!r}" for key, value in said.items() if key not in other or other[key] != value]
+    return ", ".join(told) or "without that"
+
+
+def _untouched(documents):
+    box, service = _box(documents), manifest_policies.one(documents, "Service")["spec"]
+    return {
+        "The image's name was right.": box["image"].partition(":")[0].partition("@")[0],
+        "The container's port was right.": [port["containerPort"] for port in box.get("ports") or []],
+        "What the container runs (`command` and `args`) was right; the grace period is to fit it, not the other way round.": _run(
+            [str(word) for word in [*(box.get("command") or []), *(box.get("args") or [])]]
+        ),
+        "Readiness was right: it asks /healthcheck, so that a pod with no model gets no traffic.": _probe(box["readinessProbe"]),
+        "The Service's type and port were right.": {
+            "type": service.get("type", "ClusterIP"),
+            "port": [port["port"] for port in service["ports"]],
+        },
+        "The request of cpu was right.": manifests.quantity(box["resources"]["requests"]["cpu"]),
+    }
+
+
+def _run(words):
+    """The program, and its options in whatever order."""
+    start = next((place for place, word in enumerate(words) if word.startswith("--")), len(words))
+    return {"command": words[:start], **dict(itertools.zip_longest(words[start::2], words[start + 1 :: 2]))}
+
+
+def _probe(said):
+    """With the defaults filled in."""
+    asks = {"scheme": "HTTP", **(said.get("httpGet") or {})}
+    timing = {key: value for key, value in said.items() if key != "httpGet"}
+    return PROBE | timing | asks | {"port": _port(asks.get("port"))}
+
+
+def _port(said):
+    return 8000 if said == "http" else said
+
+
+def _lives(documents):
+    """Whether the liveness probe asks what only a process that hangs does not answer."""
+    probe = _box(documents)["livenessProbe"]
+    asks, words = probe.get("httpGet"), " ".join((probe.get("exec") or {}).get("command") or [])
+    if "tcpSocket" in probe:
+        told = "The livenessProbe asks whether the port is open, and the operating system opens it for a process that hangs, too"
+        return f"{told}. Ask a route.", "an open port is alive"
+    if asks is None:
+        return None if any(route in words for route in ALIVE) else ("The livenessProbe asks no route of the service.",)
+    path, port = asks.get("path", "/"), _port(asks.get("port"))
+    if path not in ALIVE or port != 8000:
+        told = f"The livenessProbe asks for {path} on port {port}, and the service does not answer that with 200"
+        return (
+            f"{told}: every pod would be restarted, for ever. The lesson asks a route that is there.",
+            "a route that is not there",
+        )
+    return None
+
+
+def _says(documents):
+    """What the autoscaler and the budget are told."""
     scaler = manifest_policies.one(documents, "HorizontalPodAutoscaler")["spec"]
     budget = manifest_policies.one(documents, "PodDisruptionBudget")["spec"]
-    args = [str(word) for word in box.get("args") or []]
-    if not box["image"].startswith("flight-delay-service") or "--drain" not in args or box["ports"][0]["containerPort"] != 8000:
-        return "The image's name, the port 8000 and --drain were right: leave them.", "taken out"
-    if (box["readinessProbe"].get("httpGet") or {}).get("path") not in manifest_policies.READINESS:
-        return "Readiness was right: it asks /healthcheck, so that a pod with no model gets no traffic. Leave it.", "taken out"
     if (scaler.get("minReplicas"), scaler.get("maxReplicas")) != (3, 12):
         return "3 to 12 pods was right: leave that, and let the budget fit to it.", "other bounds"
     kept = 3 - _number(budget["maxUnavailable"], 3) if "maxUnavailable" in budget else _number(budget.get("minAvailable", 0), 3)
@@ -249,6 +376,8 @@ def _says(documents):
             "The budget now lets all three pods be moved at once. At least one must stay, and at least one must be free to go.",
             "no budget",
         )
+    if any("averageValue" not in each["pods"]["target"] for each in scaler.get("metrics") or [] if each["type"] == "Pods"):
+        return ("A metric of Pods has a target of the type AverageValue, with averageValue: what one pod has, on average.",)
     targets = autoscaling.from_manifest(manifest_policies.one(documents, "HorizontalPodAutoscaler")).targets
     target = targets.get(pods.RATE)
     if target is None:
@@ -285,13 +414,18 @@ def _number(value, whole, down=False):
 
 def _lets_in(documents):
     """Who in the cluster gets through: asked for four pods, in words of labels."""
-    rules = manifest_policies.one(documents, "NetworkPolicy")["spec"].get("ingress") or []
+    policy = manifest_policies.one(documents, "NetworkPolicy")["spec"]
+    told = _protects(policy, manifest_policies.one(documents, "Deployment")["spec"]["template"]["metadata"]["labels"])
+    if told:
+        return told
+    rules = policy.get("ingress") or []
     prometheus = {"app.kubernetes.io/name": "prometheus"}
     strangers = [  # (pod, namespace, what it is)
         ({}, "sandbox", "everybody"),
         ({"app.kubernetes.io/name": "grafana"}, "monitoring", "every pod in the namespace monitoring"),
         (prometheus, "flight-delay", "a pod of any team that calls itself prometheus, in the namespace of the service"),
         (prometheus, "sandbox", "a pod called prometheus in any namespace"),
+        (prometheus, "team-7", "a pod called prometheus in nearly any namespace"),
     ]
     for labels, namespace, what in strangers:
         if any(_through(rule, labels, namespace) for rule in rules):
@@ -300,7 +434,37 @@ def _lets_in(documents):
                 "entry mean *and*: Prometheus in monitoring, and nobody else.",
                 "or instead of and",
             )
+    pods, namespaces = (_named(rules, selector) for selector in ("podSelector", "namespaceSelector"))
+    for pod, namespace in [(name, "monitoring") for name in pods] + [("prometheus", name) for name in namespaces]:
+        if (pod, namespace) != ("prometheus", "monitoring") and any(
+            _through(rule, {"app.kubernetes.io/name": pod}, namespace) for rule in rules
+        ):
+            return f"{pod} in the namespace {namespace} gets in, too. Only prometheus in monitoring may.", "one too many"
     return None
+
+
+def _protects(policy, labels):
+    types = policy.get("policyTypes") or ["Ingress"]
+    if not manifest_policies.matches(policy.get("podSelector") or {}, labels):
+        return (
+            "The NetworkPolicy's podSelector takes none of our pods. Who is not selected is reached by everybody.",
+            "protects nobody",
+        )
+    if "Ingress" not in types:
+        return f"With {types} as policyTypes the ingress rules do not count, and everybody gets in.", "protects nobody"
+    if "Egress" in types and not policy.get("egress"):
+        return "With Egress among the policyTypes and no rule for it nothing goes out, not even to the registry.", "taken out"
+    opened = [port.get("port", "every") for rule in policy.get("ingress") or [] for port in rule.get("ports") or []]
+    more = [port for port in opened if _port(port) not in (8000, "every")]
+    return (f"It opens the port {more[0]}, too. 8000 was right: leave that.", "taken out") if more else None
+
+
+def _named(rules, selector):
+    """All values that the rules' selectors name."""
+    said = [peer.get(selector) or {} for rule in rules for peer in rule.get("from") or []]
+    values = [value for each in said for value in (each.get("matchLabels") or {}).values()]
+    lists = [rule.get("values") or [] for each in said for rule in each.get("matchExpressions") or []]
+    return sorted({*values, *(value for values in lists for value in values)})
 
 
 def _through(rule, labels, namespace):
@@ -368,6 +532,8 @@ def _live(found, days):
 
 def _too_slow(found, peak, number, p99):
     told = f"On morning {number} the p99 is {p99:.2f} s"
+    if found["minimum"] == found["maximum"]:
+        return _never_scales(told, found)
     if found["target"] >= CAPACITY:
         tail = (
             f"a pod never answers more than {CAPACITY} a second, so over {found['target']:g} is never seen, and nothing is added"
@@ -380,8 +546,15 @@ def _too_slow(found, peak, number, p99):
     return not_yet(f"{told}: {tail}.", "no room for the jump")
 
 
+def _never_scales(told, found):
+    tail = f"minimum and maximum are both {found['maximum']:g}, so no pod is ever added or taken away, whatever the target"
+    return not_yet(f"{told}: {tail}. Leave room between them.", "nothing scales")
+
+
 def _too_dear(found, ratio):
     told = f"The p99 is fine, but {ratio:.2f} pod hours are paid for each busy one; at most {BUDGET} are allowed"
+    if found["minimum"] == found["maximum"]:
+        return _never_scales(told, found)
     if found["minimum"] > 4:
         return not_yet(f"{told}. {found['minimum']} pods are there even when nobody asks.", "pays for the rush all the time")
     if found["window"] > 900:
@@ -475,7 +648,7 @@ QUESTIONS = {
             "wanted = max(wanted, current); return min(max(wanted, minimum), maximum).",
         ),
         notebook=NOTEBOOK,
-        misconceptions=("no number", *DESIRED_MISCONCEPTIONS),
+        misconceptions=("no number", *DESIRED_MISCONCEPTIONS, "bounds too early"),
     ),
     "61b.2": Question(
         title="Mend the manifests",
@@ -497,6 +670,10 @@ QUESTIONS = {
             "a rollout takes one away",
             "a rollout that cannot move",
             "or instead of and",
+            "one too many",
+            "protects nobody",
+            "a route that is not there",
+            "an open port is alive",
         ),
     ),
     "61b.3": Question(
@@ -512,6 +689,7 @@ QUESTIONS = {
         misconceptions=(
             "target over the capacity",
             "maximum too low",
+            "nothing scales",
             "no room for the jump",
             "pays for the rush all the time",
             "nothing comes back",

@@ -159,6 +159,9 @@ STORE_MESSAGES = {
 }
 
 
+CUT = "`text` as it came, from its first character to the last line break."
+
+
 def _is_run(run):
     keys = isinstance(run, dict) and run.keys() >= {"history", "final", "errors"}
     return keys and all(isinstance(run[k], t) for k, t in (("history", list), ("final", dict), ("errors", list)))
@@ -168,6 +171,10 @@ def _fault(batch, run):
     """The name of what is wrong with a run, and a sentence where it has no name; None if all is well."""
     wanted = {f"scores-{partition}.csv": text for partition, text in batch["texts"].items()}
     joined, whole = "joined" in batch["what"], set()
+    for name, text in wanted.items() if all(at is None for _, at, _ in batch["attempts"]) else ():
+        got = run["final"].get(name, text)
+        if got != text:
+            return None, f"The file {name} holds {_short(got)}. That is not what was to be stored: {CUT}"
     for seen in run["history"]:
         if not isinstance(seen, dict) or not all(isinstance(text, str) for text in seen.values()):
             return None, DAMAGED
@@ -219,18 +226,21 @@ FIELDS = ("rows", "missing", "wrong", "conflicting", "strays")
 
 
 def ledgers(rng):
-    """Partitions with their rows, and the receipts that came in."""
-    found = [[{}, []], [{"000-01": 5}, []]]
+    """Partitions with their rows, and the receipts that came in: first small ones, which a message can show whole."""
+    found = [[{}, []], [{"000-01": 5}, []], [{"000-01": 0}, []]]
+    for rows, other in ((5, 5), (5, 6), (5, 0), (0, 0), (0, 2)):
+        for sums in ("a", "aa", "ab", "aba"):
+            receipts = [{"partition": "000-01", "rows": other, "sha256": letter} for letter in sums]
+            found += [[{"000-01": rows}, receipts], [{"000-02": rows}, receipts]]
+        found.append([{"000-01": rows}, [{"partition": "000-01", "rows": n, "sha256": "a"} for n in (rows, other)]])
     for _ in range(30):
         names = [f"{number:03}-{month:02}" for number in rng.permutation(100)[:3] for month in rng.permutation(12)[:2] + 1]
-        wanted = {name: int(rng.integers(1, 40)) for name in names}
+        wanted = {name: int(rng.integers(40)) for name in names}
         receipts = []
         for name in [*names, "999-13", "copy"]:
             good = {"partition": name, "rows": wanted.get(name, 7), "sha256": f"{rng.integers(16**8):08x}"}
-            kind = rng.choice(["once", "once", "twice", "three", "none", "rows", "both", "sha"])
-            if name not in wanted and kind not in ("once", "twice"):
-                continue
-            other = {**good, "rows": good["rows"] + int(rng.choice([-1, 2]))}
+            kind = rng.choice(["once", "once", "twice", "three", "none", "rows", "both", "sha", "odd", "empty"])
+            other = {**good, "rows": abs(good["rows"] + int(rng.choice([-1, 2])))}
             receipts += {
                 "once": [good],
                 "twice": [good, dict(good)],
@@ -239,6 +249,8 @@ def ledgers(rng):
                 "rows": [other, dict(other)],
                 "both": [good, other],
                 "sha": [good, {**good, "sha256": good["sha256"][::-1] + "0"}],
+                "odd": [good, dict(good), {**good, "sha256": good["sha256"][::-1] + "0"}],
+                "empty": [{**good, "rows": 0}],
             }[kind]
         found.append([wanted, [receipts[place] for place in rng.permutation(len(receipts))]])
     return found
@@ -248,15 +260,19 @@ def probe_reconcile(answer, rng):
     return {"found": [answer(dict(wanted), [dict(receipt) for receipt in receipts]) for wanted, receipts in ledgers(rng)]}
 
 
-def reconcile(wanted, receipts, *, twice=False, last=False, first=False, only=None, strays=False, sums=False, ordered=True):
+def reconcile(wanted, receipts, *, twice=False, keep=None, only=None, strays=False, sums=False, ordered=True, stray="", zero=""):
     """The oracle, by sets. Each keyword is a twist behind a misconception."""
     by_name = {}
     for receipt in receipts:
         by_name.setdefault(receipt["partition"], []).append((receipt["rows"], receipt["sha256"]))
-    if last or first:
-        by_name = {name: told[-1:] if last else told[:1] for name, told in by_name.items()}
+    if keep:
+        by_name = {name: [told[place] for place in keep if place < len(told)] for name, told in by_name.items()}
+    for among in zero.split():
+        full = {name for name, told in by_name.items() if any(rows for rows, _ in told)}
+        by_name = {name: told for name, told in by_name.items() if name in full or (name in wanted) != (among == "wanted")}
     differ = {name for name, told in by_name.items() if len({one if only is None else one[only] for one in told}) > 1}
     conflicting = differ & set(wanted)
+    odd = differ - set(wanted)
     rows_of = {name: told[0][0] for name, told in by_name.items()}
     wrong = {name for name in wanted if name in by_name and name not in conflicting and rows_of[name] != wanted[name]}
     good = set(wanted) & set(by_name) - (set() if sums else wrong | conflicting)
@@ -265,8 +281,8 @@ def reconcile(wanted, receipts, *, twice=False, last=False, first=False, only=No
         "rows": sum(sum(rows for rows, _ in by_name[name]) if twice else rows_of[name] for name in counted),
         "missing": set(wanted) - set(by_name),
         "wrong": wrong,
-        "conflicting": conflicting,
-        "strays": set(by_name) - set(wanted),
+        "conflicting": conflicting | (odd if "listed" in stray else set()),
+        "strays": set(by_name) - set(wanted) - (odd if "left out" in stray else set()),
     }
     order = sorted if ordered else (lambda names: [name for name in dict.fromkeys([*wanted, *by_name]) if name in names])
     return {name: value if name == "rows" else order(value) for name, value in found.items()}
@@ -280,8 +296,22 @@ RECONCILE_MISCONCEPTIONS = {
         "them each time.",
     ),
     "the last one wins": (
-        [dict(last=True), dict(first=True)],
+        [dict(keep=(-1,)), dict(keep=(0,))],
         "Yours keeps one receipt of each partition and forgets the others, so it never sees that two of them differ.",
+    ),
+    "two are compared": (
+        [dict(keep=(0, -1)), dict(keep=(0, 1))],
+        "Yours compares two receipts of each partition. There may be three and more, and any of them may be the odd one.",
+    ),
+    "strays judged": (
+        [dict(stray="listed"), dict(stray="listed, left out"), dict(stray="left out")],
+        "A partition that nobody wanted is a stray whatever its receipts say, also where they differ: it belongs to "
+        "`strays`, and `conflicting` has wanted ones only.",
+    ),
+    "zero is nothing": (
+        [dict(zero="wanted"), dict(zero="strays"), dict(zero="wanted strays")],
+        "A receipt of 0 rows is a receipt: the task ran, and wrote an empty file. Ask whether the partition is among "
+        "the receipts, not whether its rows are more than 0.",
     ),
     "looks at the rows only": (
         dict(only=0),
@@ -303,6 +333,10 @@ RECONCILE_MISCONCEPTIONS = {
 }
 
 
+def _all_by(cases):
+    return lambda twist: [reconcile(*case, **twist) for case in cases]
+
+
 def judge_reconcile(evidence, rng):
     cases = ledgers(rng)
     got = evidence.get("found") if isinstance(evidence, dict) else None
@@ -314,23 +348,23 @@ def judge_reconcile(evidence, rng):
     odd = next((one for one in got if not isinstance(one, dict) or sorted(one) != sorted(FIELDS)), None)
     if odd is not None or not all(isinstance(one, dict) for one in got):
         return not_yet(f"Return a dict with the keys {', '.join(FIELDS)}; yours returned {_short(odd)}.", "other keys")
-    named = _named(got, RECONCILE_MISCONCEPTIONS, lambda twist: [reconcile(*case, **twist) for case in cases])
+    tidy = [{key: sorted(map(str, value)) if isinstance(value, list) else value for key, value in one.items()} for one in got]
+    # A list may be unsorted because of a mistake that matters more.
+    named = next((found for each in (got, tidy) if (found := _named(each, RECONCILE_MISCONCEPTIONS, _all_by(cases)))), None)
     if named:
         return named
-    for (wanted, receipts), w, g in zip(cases, want, got, strict=True):
-        for field in FIELDS:
-            if w[field] != g[field]:
-                return not_yet(
-                    f"For {len(wanted)} wanted partitions and {len(receipts)} receipts, `{field}` should be "
-                    f"{_short(w[field])}; "
-                    f"yours is {_short(g[field])}."
-                )
-    return not_yet("`rows` is to be an int.")
+    differ = [row for row in zip(cases, want, got, strict=True) if row[1] != row[2]]
+    if not differ:
+        return not_yet("`rows` is to be an int.")
+    (wanted, receipts), w, g = min(differ, key=lambda row: len(repr(row[0])))
+    field = next(field for field in FIELDS if w[field] != g[field])
+    shown = f"reconcile({wanted}, {receipts})" if len(receipts) < 5 else f"{len(receipts)} receipts"
+    return not_yet(f"With {shown}, `{field}` should be {_short(w[field])}; yours is {_short(g[field])}.")
 
 
 # --- 61c.3: the client of an unreliable cluster -------------------------------------------------------------------------
 
-MOST = 3  # losses of one task, then it is given up
+MOST = 3  # losses of one task, then it is given up; some scenes have another number
 
 
 class Stuck(BaseException):
@@ -376,11 +410,12 @@ class Cluster:
 def scenes(rng):
     """Each: what it is, the tasks, how often each is lost, what comes late, results, and who is quicker than whom."""
 
-    def scene(what, losses, late=None):
+    def scene(what, losses, late=None, most=MOST):
         tasks = [f"trial-{number:02}" for number in rng.permutation(60)[: len(losses)]]
         late = late or [[]] * len(losses)
         return {
             "what": what,
+            "most": most,
             "tasks": tasks,
             "losses": dict(zip(tasks, losses, strict=True)),
             "late": dict(zip(tasks, late, strict=True)),
@@ -390,6 +425,8 @@ def scenes(rng):
 
     two = scene("two tasks are lost each time", [99, 1, 99, 2, 0])
     two["order"][two["tasks"][0]] = [3.0, 3.0, 3.0, 3.0]  # the first task is the last to be given up
+    zero = scene("a result is 0.0", [0, 0, 1], [["done"], [], []])
+    zero["results"][zero["tasks"][0]] = zero["results"][zero["tasks"][2]] = 0.0
     return [
         scene("nothing is lost", [0] * 5),
         scene("there are no tasks", []),
@@ -400,6 +437,11 @@ def scenes(rng):
         two,
         scene("a result comes twice", [0, 0, 1], [["done"], [], ["done", "done"]]),
         scene("a loss is told after the result has come", [0, 0, 1], [["lost"], [], ["lost", "done"]]),
+        scene("losses are told after the result has come", [0, 2, 1], [["lost"] * MOST, ["lost"], []]),
+        zero,
+        scene("`most` is 1", [0, 1, 99], most=1),
+        scene("`most` is 2", [0, 1, 2, 99], most=2),
+        scene("`most` is 5", [4, 5, 0, 99, 3], most=5),
     ]
 
 
@@ -412,7 +454,7 @@ def probe_drive(answer, rng):
             recorded.append([task, result])
 
         try:
-            returned = answer(list(scene["tasks"]), cluster, record, MOST)
+            returned = answer(list(scene["tasks"]), cluster, record, scene["most"])
         except Stuck as reason:
             stuck = str(reason)
         runs.append({"submitted": cluster.submitted, "recorded": recorded, "returned": returned, "stuck": stuck})
@@ -421,24 +463,30 @@ def probe_drive(answer, rng):
     return {"runs": runs}
 
 
-def drive(scene, *, retry=True, most=MOST, once=True, per_task=True, after=False, given_up=True):
+def drive(scene, *, retry=True, most=None, extra=0, once=True, per_task=True, after=False, given_up=True, late=False, zero=""):
     """The oracle: submissions of each task, what is recorded, what is returned. Each keyword is a twist."""
+    most = (most or scene["most"]) + extra
     cluster, recorded, lost, done, lost_at_all, gave_up = Cluster(scene), [], {}, set(), 0, []
     for task in scene["tasks"]:
         cluster.submit(task)
     while (event := cluster.next()) is not None:
         kind, task, result = event
-        if kind == "done":
-            if task not in done or not once:
+        if kind == "done" and not result and "skipped" in zero:
+            continue
+        if kind == "done" and (result or zero != "lost"):
+            if task not in done or not once or (zero == "again" and not result):
                 recorded.append([task, result])
             done.add(task)
-        elif task not in done or after:
+        elif task not in done or after or late:
             lost_at_all += 1
             lost[task] = lost.get(task, 0) + 1
-            if retry and (lost[task] if per_task else lost_at_all) < most:
+            if late and task in done:
+                gave_up += [task] if lost[task] >= most else []
+            elif retry and (lost[task] if per_task else lost_at_all) < most:
                 cluster.submit(task)
             else:
                 gave_up.append(task)
+    gave_up += set(scene["tasks"]) - done if "returned" in zero else []
     gave_up = [task for task in scene["tasks"] if task in gave_up]
     return [cluster.submitted, sorted(recorded), gave_up if given_up else []]
 
@@ -456,9 +504,22 @@ DRIVE_MISCONCEPTIONS = {
         dict(after=True),
         "Yours submits a task again that is done already: a loss that is told late no longer counts.",
     ),
-    "one try too many": (dict(most=MOST + 1), "A task that was lost `most` times is given up: yours submits it once more."),
+    "most is not used": (
+        [dict(most=n) for n in range(1, 7)],
+        "Yours tries a task a fixed number of times, whatever `most` says. Each call may bring another number: use it.",
+    ),
+    "given up though done": (
+        dict(late=True),
+        "Yours returns a task as given up whose result is recorded: losses that are told after the result do not count.",
+    ),
+    "zero is no result": (
+        [dict(zero="skipped"), dict(zero="skipped, returned"), dict(zero="lost"), dict(zero="again")],
+        "0.0 is a result like any other, and yours takes it for none. Whether a task is done is told by `kind`, and not "
+        "by the value of its result.",
+    ),
+    "one try too many": (dict(extra=1), "A task that was lost `most` times is given up: yours submits it once more."),
     "one try too few": (
-        dict(most=MOST - 1),
+        dict(extra=-1),
         "A task may be lost fewer than `most` times and be tried again each time: yours gives up one loss early.",
     ),
     "one count for all": (
@@ -533,10 +594,13 @@ MANY = 5_000  # more workers than any of these jobs needs
 def jobs(rng):
     """deadline, start, serial, parallel, tasks, handing: all in whole milliseconds, but for the number of tasks."""
     found = []
-    for _ in range(40):
+    for number in range(44):
         start, serial = int(rng.integers(500, 20_000)), int(rng.integers(100, 20_000))
-        tasks, handing = int(rng.integers(10, 2_000)), int(rng.integers(1, 6))
         workers, spare = int(rng.integers(1, 60)), int(rng.integers(2_000, 40_000))
+        tasks, handing = int(rng.integers(100, 2_000)), int(rng.integers(1, 6))
+        if number >= 40:  # many workers, and yet more tasks
+            workers, spare = int(rng.integers(120, 900)), int(rng.integers(4_000, 40_000))
+            tasks, handing = 1_000 + workers, 1
         parallel = workers * spare + int(rng.choice([0, 0, 1, spare // 2]))  # often exactly on the deadline
         deadline = start + serial + spare
         found.append([deadline, start, serial, parallel, tasks, handing])
@@ -547,6 +611,7 @@ def jobs(rng):
         [10_000, 2_000, 9_000, 50_000, 100, 2],
         [10_000, 500, 500, 90_000, 4_500, 2],
         [10_000, 500, 500, 90_000, 4_501, 2],
+        [10_000, 500, 500, 2_400 * 9_000, 4_500, 2],
     ]
 
 
@@ -615,6 +680,19 @@ WORKERS_MISCONCEPTIONS = {
 }
 
 
+STOPS = (
+    "Yours gives None where many workers are needed: it tries numbers up to some limit and stops. The division gives the "
+    "number at once, however large; or try as many as there are tasks."
+)
+
+
+def _stops(want, got):
+    """Whether all is right up to a number of workers, and None above."""
+    right = [w for w, g in zip(want, got, strict=True) if w and w == g]
+    wrong = [w for w, g in zip(want, got, strict=True) if w != g]
+    return right and all(wrong) and min(wrong) > max(right) and all(g in (w, None) for w, g in zip(want, got, strict=True))
+
+
 def judge_workers(evidence, rng):
     asked = jobs(rng)
     got = evidence.get("workers") if isinstance(evidence, dict) else None
@@ -629,6 +707,8 @@ def judge_workers(evidence, rng):
     named = _named(got, WORKERS_MISCONCEPTIONS, lambda twist: [workers_for(*job, **twist) for job in asked])
     if named:
         return named
+    if _stops(want, got):
+        return not_yet(STOPS, "stops trying")
     job, w, g = next(row for row in zip(asked, want, got, strict=True) if row[1] != row[2])
     return not_yet(f"workers_for({', '.join(map(str, job))}) should be {w}; yours says {_short(g)}.")
 
@@ -691,6 +771,6 @@ QUESTIONS = {
             "math.ceil(parallel / rest) workers; 0 first, if serial + parallel <= deadline.",
         ),
         notebook=SOLUTION,
-        misconceptions=("no number", *WORKERS_MISCONCEPTIONS),
+        misconceptions=("no number", "stops trying", *WORKERS_MISCONCEPTIONS),
     ),
 }

@@ -59,6 +59,7 @@ def pieces(rng):
         [(TEXT, 'h = """SELECT'), (TEXT_HASH, "# kept as it is"), (TEXT_BLANK, ""), (TEXT, f"{n}"), (TEXT, '"""')],
         [(TEXT, "i = '''"), (TEXT_BLANK, "  "), (TEXT_HASH, "  # also kept"), (TEXT, "'''")],
         [(CODE, "j = 1"), (LOOSE, '"a text on its own, but not the first thing"')],
+        [(CODE, "def p():"), (DOC, '    """"""'), (CODE, f"    return {n}")],
         [(CODE, "def k():"), (DOC, '    """Say it in one line."""'), (CODE, f"    return {n}")],
         [
             (CODE, "async def m():"),
@@ -339,6 +340,7 @@ def situations(rng):
             [],
         )
     ]
+    found += [_all_needed(tools, rng) for tools in (TOOLS, TOOLS[:3], TOOLS[1:5], TOOLS[:4], TOOLS[:5], TOOLS[1:])]
     for _ in range(150):
         tools = [TOOLS[place] for place in rng.permutation(len(TOOLS))[: int(rng.integers(2, 7))]]
         can = {tool: [name for name in ABILITIES if rng.random() < 0.42] for tool in tools}
@@ -346,6 +348,15 @@ def situations(rng):
         needs = [name for name in ABILITIES if rng.random() < 0.55]
         found.append((needs, can, cost, [tool for tool in tools if rng.random() < 0.15]))
     return found
+
+
+def _all_needed(tools, rng):
+    """A situation in which each tool can do something that no other can."""
+    can = {tool: [name] for tool, name in zip(tools, rng.permutation(ABILITIES).tolist(), strict=False)}
+    needs = [name for names in can.values() for name in names]
+    can[tools[0]] = can[tools[0]] + can[tools[-1]][:1] * (rng.random() < 0.5)
+    can[tools[-1]] = [*can[tools[-1]], "video"]
+    return [*needs, "video"], can, {tool: int(rng.integers(1, 6)) for tool in tools}, []
 
 
 def probe_choose(answer, rng):
@@ -403,6 +414,10 @@ CHOOSE_MISCONCEPTIONS = {
         [dict(most=1)],
         "Yours gives up when no single tool meets all needs. Two or more together may.",
     ),
+    "small sets only": (
+        [dict(most=n) for n in range(2, len(TOOLS))],
+        "Yours looks at small sets only, and says None where more tools are needed. Try all sizes, up to all the tools.",
+    ),
     "empty where impossible": (
         dict(none=[]),
         "Where the needs cannot be met, return None. An empty list says that nothing is needed.",
@@ -449,11 +464,12 @@ KINDS = ("params", "curve", "files")
 def trials(rng):
     """Each: what was written, what each tool gave back, and which kinds each tool keeps."""
     found = []
-    for number in range(40):
+    for number in range(48):
         n = int(rng.integers(3, 30))
+        scale = (1, 1, -1, 5e3, 1, 0.02)[number % 6]
         written = {
-            "params": {"rate": float(rng.choice([0.1, 0.25])), "steps": n, "origin": "JFK"},
-            "curve": {str(step): float(rng.random() + 0.1) for step in range(n)},
+            "params": {"rate": float(rng.choice([0.1, 0.25])), "steps": n, "seed": 0, "origin": "JFK"},
+            "curve": {str(step): 0.0 if step == 2 else scale * float(rng.random() + 0.1) for step in range(n)},
             "files": {"model.onnx": f"{rng.integers(10**6):06d}", "notes.txt": f"{rng.integers(10**6):06d}"},
         }
         if number % 5 == 4:
@@ -462,6 +478,8 @@ def trials(rng):
         for tool in ("mlflow", "wandb", "board"):
             keeps[tool] = [kind for kind in KINDS if kind == "curve" or rng.random() < 0.7]
             read[tool] = _read_back(written, keeps[tool], tool, rng)
+        if number % 4 == 3:
+            keeps["other"] = ["params", "files"]  # a tool that nobody read
         found.append((written, read, keeps))
     return found
 
@@ -478,6 +496,8 @@ def _read_back(written, keeps, tool, rng):
         read["params"] = {name: str(value) for name, value in read["params"].items()}
     if tool == "board":  # single precision
         read["curve"] = {step: value * (1 + 3e-8) for step, value in read["curve"].items()}
+    for step in list(read["curve"])[1:7]:  # by half, a third or five times a millionth, and by more
+        read["curve"][step] *= 1 + float(rng.choice([0, 3e-10, 5e-7, -3e-7, 5e-6, -5e-5, 4e-4]))
     if rng.random() < 0.4 and read["curve"]:
         read["curve"]["0"] += 0.5
     if rng.random() < 0.3:
@@ -520,15 +540,16 @@ def lost(
     lengths=False,
     blame=False,
     empty=False,
+    falsy=False,
 ):
-    """The oracle. Each keyword is a twist behind a misconception."""
+    """The oracle. Each keyword is a twist behind a misconception; `exact` may be a comparison of two numbers."""
     found = {}
     for tool in read:
         gone = {}
         for kind in KINDS:
             if kind not in keeps[tool] and not blame:
                 continue
-            back = read[tool].get(kind, {})
+            back = {name: value for name, value in read[tool].get(kind, {}).items() if value or not falsy}
             n = sum(not _same(kind, name, value, back, values, exact, typed) for name, value in written[kind].items())
             n = max(0, len(written[kind]) - len(back)) if lengths else n
             if n or zeros:
@@ -544,8 +565,22 @@ def _same(kind, name, value, back, values, exact, typed):
     if not values:
         return True
     if kind == "curve":
+        if callable(exact):
+            return exact(value, back[name])
         return value == back[name] if exact else math.isclose(value, back[name], rel_tol=1e-6)
     return value == back[name] if typed or kind == "files" else str(value) == str(back[name])
+
+
+def _within(part, fixed=0.0):
+    return dict(exact=lambda a, b: math.isclose(a, b, rel_tol=part) or abs(a - b) <= fixed + part * abs(b))
+
+
+def _either(a, b):
+    return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-6)
+
+
+def _same_places(a, b):
+    return round(a, 6) == round(b, 6)
 
 
 LOST_MISCONCEPTIONS = {
@@ -566,6 +601,31 @@ LOST_MISCONCEPTIONS = {
         dict(exact=True),
         "Yours wants the numbers of a curve equal to the last bit. Some tools keep single precision: within a millionth "
         "is the same.",
+    ),
+    "a fixed distance": (
+        [dict(exact=lambda a, b: abs(a - b) <= 1e-6), dict(exact=_same_places), _within(1e-6, 1e-6), dict(exact=_either)],
+        "Yours calls two numbers the same at a fixed distance. A millionth *of itself* is 0.005 for 5000, and "
+        "0.00000002 for 0.02: compare the distance with a millionth of the number.",
+    ),
+    "too wide": (
+        [_within(1e-3), _within(1e-4), _within(1e-5), _within(1e-5, 1e-8)],
+        "Yours lets numbers pass that differ by more than a millionth of themselves: 1e-6. (isclose of NumPy allows "
+        "1e-5 unless told otherwise, and 1e-8 on top.)",
+    ),
+    "too narrow": (
+        [_within(1e-7), _within(1e-8), _within(1e-9)],
+        "Yours counts numbers as lost that are within a millionth of themselves: 1e-6. (math.isclose allows 1e-9 unless "
+        "told otherwise.)",
+    ),
+    "negative numbers": (
+        dict(exact=lambda a, b: abs(a - b) <= 1e-6 * a),
+        "Yours counts every negative number as lost: a millionth of it is negative, and no distance is below that. Take "
+        "the millionth of abs(number).",
+    ),
+    "zero is nothing": (
+        dict(falsy=True),
+        "Yours takes a 0 that came back for one that did not. Ask whether the name is among what came back, not whether "
+        "its value is true.",
     ),
     "text is enough": (
         dict(typed=True),
@@ -602,13 +662,30 @@ def judge_lost(evidence, rng):
         for tool in w:
             if g.get(tool) != w[tool]:
                 amounts = {kind: len(items) for kind, items in written.items()}
-                back = {kind: len(items) for kind, items in read[tool].items()}
                 return not_yet(
-                    f"{tool} keeps {keeps[tool]}; written were {amounts}, back came {back}, not all of it unchanged. The "
-                    f"answer is "
-                    f"{w[tool]}; yours is {_short(g.get(tool))}."
+                    f"{tool} keeps {keeps[tool]}; written were {amounts}.{_story(written, read[tool], keeps[tool])} The "
+                    f"answer is {w[tool]}; yours is {_short(g.get(tool))}."
                 )
     return not_yet("Your answer names tools that were not read. Return one entry for each tool in `read`.")
+
+
+def _story(written, read, keeps):
+    """What became of the items of each kind, so that the case can be done again by hand."""
+    told = ""
+    for kind in keeps:
+        back = read.get(kind, {})
+        gone = sum(name not in back for name in written[kind])
+        changed = [name for name, value in written[kind].items() if name in back and repr(back[name]) != repr(value)]
+        told += f" Of {kind}, {gone} did not come back" if gone else ""
+        marks = [
+            f"{name}: {written[kind][name]!r} came back as {back[name]!r} "
+            f"({'the same' if _same(kind, name, written[kind][name], back, True, False, False) else 'lost'})"
+            for name in changed
+        ]
+        told += f"{';' if gone else f' Of {kind},'} {', '.join(marks[:6])}" if marks else ""
+        told += f", and {len(marks) - 6} more like these" if len(marks) > 6 else ""
+        told += "." if gone or marks else ""
+    return told
 
 
 def _is_told(value):
