@@ -203,11 +203,11 @@ def _client(store):
     if str(store).startswith("sqlite:///"):  # as `mlflow_store.Store.uri`: left alone, MLflow would put files where we stand
         store = Path(str(store).removeprefix("sqlite:///")).parent
     if "://" in str(store):
-        return mlflow.MlflowClient(tracking_uri=str(store)), None
+        return mlflow.MlflowClient(tracking_uri=str(store), registry_uri=str(store)), None
     known = mlflow_store.Store(Path(store).resolve())
     if not (known.folder / mlflow_store.DATABASE).exists():
         known = mlflow_store.new_store(store)
-    return mlflow.MlflowClient(tracking_uri=known.uri), known.artifacts
+    return mlflow.MlflowClient(tracking_uri=known.uri, registry_uri=known.uri), known.artifacts
 
 
 def _facts(folder):

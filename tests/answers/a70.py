@@ -188,7 +188,7 @@ ANSWERS = {
             Wrong(
                 changed("app", "        answer = httpx", "        st.stop()\n        answer = httpx"),
                 "app: asks",
-                "Send the inputs",
+                "send the inputs",
             ),
             Wrong(changed("app", "        st.metric(", "        str("), "app: asks", "nothing new on the page"),
             Wrong(

@@ -77,7 +77,7 @@ def in_mlflow(uri):
     """
     import mlflow
 
-    client = mlflow.MlflowClient(tracking_uri=uri)
+    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)  # whatever this process has set
     experiments = [each.experiment_id for each in client.search_experiments()]
     finished = [each for each in client.search_runs(experiments) if each.info.status == "FINISHED"]
     models = {each.source_run_id for each in client.search_logged_models(experiments)}
