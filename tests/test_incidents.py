@@ -3,7 +3,6 @@
 import collections
 import datetime
 import gc
-import shutil
 
 import httpx
 import matplotlib
@@ -148,7 +147,7 @@ def test_the_dashboard_is_drawn_and_marked():
     assert str(debrief).count("\n") == 4
 
 
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
+@pytest.mark.needs("prometheus")
 def test_the_real_prometheus_holds_the_month():
     room = incidents.incident(8)
     with room.prometheus() as watch:

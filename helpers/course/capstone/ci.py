@@ -112,7 +112,7 @@ def _green(sheet, runs, name, trained):
 
 
 def _red(sheet, code, remote, name, trained):
-    if not sheet_has(sheet, "green"):
+    if not _has_all(sheet, "green"):
         return sheet.give("ci", "red", 0, "not tried", "A run has to pass first: only then does one that fails mean something.")
     before = trained()
     (code / "tests").mkdir(exist_ok=True)
@@ -128,18 +128,7 @@ def _red(sheet, code, remote, name, trained):
     return sheet.give("ci", "red", failed > 0 and not more, evidence, advice)
 
 
-def sheet_has(sheet, name):
-    """Whether a criterion of this part has all its points.
-
-    Parameters
-    ----------
-    sheet : helpers.course.capstone.rubric.Sheet
-    name : str
-
-    Returns
-    -------
-    bool
-    """
+def _has_all(sheet, name):
     mark = sheet.given("ci", name)
     return mark is not None and mark.points == mark.of
 

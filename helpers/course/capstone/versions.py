@@ -156,7 +156,7 @@ class Watcher:
 
 
 def switch(case, sheet, watcher, first, train):
-    """Train on newer data while the service is asked.
+    """Train once more while the service is asked.
 
     Parameters
     ----------
