@@ -4,7 +4,7 @@ PYTHON ?= python3
 help:
 	@$(PYTHON) -m helpers
 
-lab run test lock exercises bench doctor install capstone handbook:
+lab run test lock exercises bench doctor install capstone handbook grade:
 	@$(PYTHON) -m helpers $@ $(ARGS)
 
-.PHONY: help lab run test lock exercises bench doctor install capstone handbook
+.PHONY: help lab run test lock exercises bench doctor install capstone handbook grade

@@ -165,6 +165,24 @@ def handbook(options, rest):
         return _say(error)
 
 
+def grade(options, rest):
+    """Grade what a class handed in."""
+    from helpers.course.grading import command
+
+    return command.main(options)
+
+
+def _grade_options(job):
+    job.add_argument("submissions", metavar="SUBMISSIONS", help="a folder with a folder or a zip for each learner; it is only read")
+    job.add_argument("-o", "--out", default="build/grades", metavar="OUT", help="the folder to write; build/grades by default")
+    job.add_argument("--only", action="append", default=[], metavar="NAME", help="this exercise (22a …); may be said again")
+    job.add_argument("--jobs", type=int, default=None, metavar="N", help="how many at once; as many as cores by default")
+    job.add_argument("--time-limit", type=float, default=900, metavar="SECONDS", help="for one exercise; 900 by default")
+    job.add_argument("--secret", default=None, metavar="FILE", help="what the seeds are made from; made in OUT by default")
+    job.add_argument("--trusted", action="store_true", help="run the learners' programs without walls, with limits alone")
+    job.add_argument("--scheduler", default=None, metavar="ADDRESS", help="a Dask cluster's, such as tcp://127.0.0.1:8786")
+
+
 def _handbook_options(job):
     job.add_argument("-o", "--out", default="build/handbook", metavar="OUT", help="the folder to make; build/handbook by default")
 
@@ -219,6 +237,7 @@ JOBS = {
     "install": ("install an extra into an environment of its own", install_extra),
     "capstone": ("check a capstone project: a report with points, evidence and what to do next", capstone),
     "handbook": ("make the whole course as pages to read from a file, solutions, glossary and guide included", handbook),
+    "grade": ("grade what a class handed in: scores, a feedback page for each learner, an overview", grade),
     "doctor": ("say what this machine can run", doctor),
     "exercises": ("for maintainers: make exercises/ anew from solutions/ and the pictures of the system", exercises),
     "lock": ("pin every version: requirements.lock and environment.yml, from pyproject.toml", lock),
@@ -232,6 +251,7 @@ OPTIONS = {
     "install": _install_options,
     "capstone": _capstone_options,
     "handbook": _handbook_options,
+    "grade": _grade_options,
 }
 PASS_ON = {"lab", "test", "bench"}
 

@@ -79,7 +79,7 @@ def new_store(folder):
 def _fill(store):
     # Into the file, not over it: an open connection of this notebook or of MLflow's UI then sees the new content.
     with (
-        contextlib.closing(sqlite3.connect(_template())) as source,
+        contextlib.closing(sqlite3.connect(template())) as source,
         contextlib.closing(sqlite3.connect(store.folder / DATABASE)) as target,
     ):
         source.backup(target)
@@ -88,7 +88,14 @@ def _fill(store):
         target.commit()
 
 
-def _template():
+def template():
+    """Make an empty store, once a user, for every new store to be copied from: MLflow takes seconds to lay one out.
+
+    Returns
+    -------
+    pathlib.Path
+        The database, in the folder of the flights' cache.
+    """
     path = flights.cache_path().with_name(f"mlflow-{importlib.metadata.version('mlflow')}.db")
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{path}.lock"):

@@ -18,7 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from helpers.__main__ import command_line
-from helpers.course import batch, batch_files, batch_job, batch_kernel, batch_plan, batch_processes, batch_work
+from helpers.course import batch, batch_files, batch_job, batch_kernel, batch_plan, batch_processes, batch_work, pool
 
 LIMIT = 20  # seconds for a notebook: ample for each but the one that hangs, on a busy machine too
 
@@ -307,7 +307,7 @@ def test_selection(tmp_path, monkeypatch):
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(tmp_path, monkeypatch, arguments, told):
-    monkeypatch.setattr(batch_work, "CONNECT", 1)
+    monkeypatch.setattr(pool, "CONNECT", 1)
     store(tmp_path, "notebooks/17_asks.ipynb", parameters="month = 3\nname = 'JFK'")
     store(tmp_path, "notebooks/18_more.ipynb", parameters="name = 'LGA'")
     code, out = run(tmp_path, *arguments)

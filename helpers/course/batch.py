@@ -38,7 +38,7 @@ def main(options, root=install.ROOT):
         if options.time_limit <= 0 or (options.jobs is not None and options.jobs < 1):
             raise BatchError(f"--time-limit {options.time_limit:g} --jobs {options.jobs}: both must be above 0.")
         jobs = plan_jobs(root, options.notebooks, options.parameters)
-        with batch_files.held(root / OUTPUT), _terminated_as_interrupted():
+        with batch_files.held(root / OUTPUT), terminated_as_interrupted():
             return _run(root, jobs, options)
     except BatchError as error:
         print(error, file=sys.stderr)
@@ -191,7 +191,7 @@ def _progress(total, done):
 
 
 @contextlib.contextmanager
-def _terminated_as_interrupted():
+def terminated_as_interrupted():
     """A CI system ends a job by SIGTERM: that should tidy up as ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield

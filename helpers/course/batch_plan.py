@@ -14,7 +14,7 @@ DEFAULT_FOLDERS = ("notebooks", "solutions")
 FOLDERS = (*DEFAULT_FOLDERS, "exercises")
 GENERATED = {".ipynb_checkpoints", "__pycache__", "work"}  # made by running, so neither found nor copied
 
-# Parts of the package that a notebook never sees: a change in them is no reason to run anything again.
+# Parts of the package that a notebook never sees (beginnings of paths): a change in them is no reason to run anything again.
 BEHIND_THE_SCENES = (
     "__main__.py",
     "course/install.py",
@@ -24,6 +24,14 @@ BEHIND_THE_SCENES = (
     "course/batch_files.py",
     "course/batch_report.py",
     "course/batch_work.py",
+    "course/pool.py",
+    "course/grading/",
+    "course/handbook",
+    "course/slides",
+    "course/class_view",
+    "course/tiles",
+    "course/lab.py",
+    "course/jupyter/",
     "course/store.py",
 )
 
@@ -200,7 +208,7 @@ def _surroundings():
     paths = [(path, path.relative_to(package)) for path in sorted(package.rglob("*")) if path.is_file()]
     digest = hashlib.sha256(platform.python_version().encode() + install.LOCK.read_bytes())
     for path, rest in paths:
-        if "__pycache__" not in rest.parts and rest.as_posix() not in BEHIND_THE_SCENES:
+        if "__pycache__" not in rest.parts and not rest.as_posix().startswith(BEHIND_THE_SCENES):
             digest.update(rest.as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -29,6 +29,7 @@ class Family:
         self.without = without
         self.members = {}  # process id: psutil.Process
         self.strangers = set()  # looked at before, and not ours
+        self.now_mb = 0.0
         self.peak_mb = 0.0
         self.kernel_mb = 0.0
 
@@ -43,7 +44,8 @@ class Family:
                     self.kernel_mb = max(self.kernel_mb, _own_peak(process) / MEGABYTE)
             except psutil.Error:
                 del self.members[pid]
-        self.peak_mb = max(self.peak_mb, total / MEGABYTE)
+        self.now_mb = total / MEGABYTE
+        self.peak_mb = max(self.peak_mb, self.now_mb)
 
     def end(self, patience=0.0):
         """End every member for good.

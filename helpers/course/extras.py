@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +17,10 @@ LOCKS = Path(__file__).parent / "locks"
 EXTRAS = {  # name in pyproject.toml: what it is for
     "edge": "TensorFlow, which makes TFLite models (lesson 33c)",
     "azure": "Azure ML's own inference server (lesson 33a)",
+    "nbgrader": "nbgrader, for instructors who grade with it",
+    "otter": "otter-grader, which `make bench` measures beside ours",
 }
+FOR_LESSONS = ("edge", "azure")  # a learner needs no other
 
 
 def find(name):
@@ -38,7 +42,7 @@ def find(name):
 
 
 def folder(name):
-    """Where an extra's environment stands.
+    """Where an extra's environment stands: at the workbook's top, or where the variable `WORKBOOK_EXTRAS` says.
 
     Parameters
     ----------
@@ -48,7 +52,7 @@ def folder(name):
     -------
     pathlib.Path
     """
-    return install.ROOT / f".venv-{name}"
+    return Path(os.environ.get("WORKBOOK_EXTRAS") or install.ROOT) / f".venv-{name}"
 
 
 def ensure(name):
@@ -73,6 +77,8 @@ def ensure(name):
         return find(name)
     print(f"Making {folder(name).name}: {EXTRAS[name]}. A minute or two, once.", flush=True)
     python = make_environment(folder(name), LOCKS / f"{name}.lock")
+    if name == "nbgrader":
+        _lend_kernel(folder(name))
     (folder(name) / "installed").write_text(_fingerprint(name), encoding="utf-8")
     return python
 
@@ -110,6 +116,14 @@ def _run(command, where):
         raise install.InstallError(
             f"{Path(where).name} could not be made (see above). Check the connection, then run this again."
         )
+
+
+def _lend_kernel(where):
+    """Let notebooks run in this workbook's own Python when a program of that environment starts them."""
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Python 3 (ipykernel)", "language": "python", "metadata": {"debugger": True}}
+    kernel = where / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
+    kernel.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
 
 
 def _python(where):

@@ -25,8 +25,9 @@ SYSTEM_PARTS = {
     "prometheus-alertmanager": ("prometheus-alertmanager", "sends the alerts"),
     "newman": ("newman@6.2.2", "runs Postman collections"),
 }
-# What only the tests want, and only where they run as root on Debian: no lesson needs it, so nobody is advised to install it.
+# What no learner needs, so that the doctor does not ask for it: the tests want it, the first also whoever grades programs of others.
 TEST_PARTS = {
+    "bwrap": ("bubblewrap", "keeps the programs of learners apart while they are graded"),
     "buildah": ("buildah", "builds the images of lesson 61a with no engine"),
     "debootstrap": ("debootstrap", "makes the image that these begin with"),
 }
@@ -122,14 +123,15 @@ def absent_system_parts(names=None):
     Parameters
     ----------
     names : iterable of str, optional
-        Keys of `SYSTEM_PARTS`; all by default.
+        Keys of `SYSTEM_PARTS` or `TEST_PARTS`; all of `SYSTEM_PARTS` by default.
 
     Returns
     -------
     list of str
-        The commands that are not found, in the order of `SYSTEM_PARTS`.
+        The commands that are not found.
     """
-    return [name for name in SYSTEM_PARTS if (names is None or name in names) and not shutil.which(name)]
+    wanted = SYSTEM_PARTS if names is None else [name for name in SYSTEM_PARTS | TEST_PARTS if name in names]
+    return [name for name in wanted if not shutil.which(name)]
 
 
 def install_system_parts():
@@ -159,14 +161,14 @@ def install_command(name):
     Parameters
     ----------
     name : str
-        A key of `SYSTEM_PARTS`.
+        A key of `SYSTEM_PARTS` or `TEST_PARTS`.
 
     Returns
     -------
     str
         For a person to type.
     """
-    package = SYSTEM_PARTS[name][0]
+    package = (SYSTEM_PARTS | TEST_PARTS)[name][0]
     if _by_npm(name):
         return f"npm install --global {package}" + ("" if shutil.which("npm") else "   (npm comes with Node.js, from nodejs.org)")
     if sys.platform == "darwin":
@@ -177,7 +179,7 @@ def install_command(name):
 
 
 def _by_npm(name):
-    return "@" in SYSTEM_PARTS[name][0]
+    return "@" in (SYSTEM_PARTS | TEST_PARTS)[name][0]
 
 
 def _install_by_apt(packages):

@@ -428,7 +428,8 @@ class Page:
                 with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                     process.kill()
         self._process.wait()
-        self._process.stdin.close()
+        with contextlib.suppress(OSError):  # an order that it did not live to read
+            self._process.stdin.close()
 
 
 @functools.cache

@@ -4,6 +4,7 @@ The marks are the evidence. What is asked for and how it is tried stands in `hel
 """
 
 import dataclasses
+import functools
 import os
 from pathlib import Path
 
@@ -16,25 +17,21 @@ SOLVED = install.ROOT / "solutions" / "70_capstone" / "project"
 SECONDS = 240  # that one question may take; the reference solution takes a tenth of it
 
 
-def probing(parts, names):
-    """A probe for some parts of the rubric; `names` are the files of the starter that it is about."""
-
-    def probe(answer, rng):
-        if callable(answer) and type(answer).__name__ == "function":
-            answer()
-        folder = Path(answer) if isinstance(answer, (str, os.PathLike)) and str(answer) and Path(answer).is_dir() else None
-        if folder is None:
-            return {"cannot": "The answer is the folder of your project, as text or as a Path. Yours is no folder."}
-        if untouched(folder, names):
-            return ...
-        marks, seed = [], int(rng.integers(2**31))
-        for group in (("project",), tuple(part for part in parts if part != "project")):  # a look at the files costs no time
-            if set(group) <= set(parts) and all(full(each, each["of"]) for each in marks):
-                sheet = check.check(folder, parts=group, seconds=SECONDS, seed=seed)
-                marks += [dataclasses.asdict(mark) for mark in sheet.marks()]
-        return {"marks": marks}
-
-    return probe
+def probe_parts(answer, rng, *, parts, names):
+    """Grade some parts of the rubric; `names` are the files of the starter that they are about."""
+    if callable(answer) and type(answer).__name__ == "function":
+        answer()
+    folder = Path(answer) if isinstance(answer, (str, os.PathLike)) and str(answer) and Path(answer).is_dir() else None
+    if folder is None:
+        return {"cannot": "The answer is the folder of your project, as text or as a Path. Yours is no folder."}
+    if untouched(folder, names):
+        return ...
+    marks, seed = [], int(rng.integers(2**31))
+    for group in (("project",), tuple(part for part in parts if part != "project")):  # a look at the files costs no time
+        if set(group) <= set(parts) and all(full(each, each["of"]) for each in marks):
+            sheet = check.check(folder, parts=group, seconds=SECONDS, seed=seed)
+            marks += [dataclasses.asdict(mark) for mark in sheet.marks()]
+    return {"marks": marks}
 
 
 def untouched(folder, names):
@@ -80,7 +77,8 @@ def told(mark, lost):
 
 
 def question(title, parts, names, hints, notebook, misconceptions):
-    return Question(title, probing(parts, names), judging(parts), hints, notebook, misconceptions)
+    probe = functools.partial(probe_parts, parts=parts, names=names)
+    return Question(title, probe, judging(parts), hints, notebook, misconceptions)
 
 
 FOLDER = "solutions/70_capstone/project"

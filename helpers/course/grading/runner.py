@@ -1,0 +1,289 @@
+"""Runs one learner's exercise in the box, under watch, and brings back the evidence as text. Nothing of it is left.
+
+A job goes in as data and comes back as data, so that it may as well run on another machine of a cluster.
+"""
+
+import base64
+import json
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import psutil
+
+from helpers.course import batch_processes
+from helpers.course.grading import box, course_copy
+
+TICK = 0.1  # seconds between two looks, growing to
+LONGEST_TICK = 0.4
+MOST_LINE, MOST_TOLD = 4_000_000, 40_000_000  # bytes of one line, and of all that a program tells
+MISSING = {"outcome": "", "reason": "", "evidence": ""}
+
+
+class BoxError(Exception):
+    """The box itself cannot be used on this machine; the message says what it said. No learner is to blame."""
+
+
+def run_job(job, stopped=None):
+    """Run one exercise of one learner.
+
+    Parameters
+    ----------
+    job : dict
+        `notebook` (its place below `exercises`), `files` (place to bytes, the notebook among them), `questions` (id to the
+        expression that the exercise checks), `seeds` (id to int), `limits` (as `box.Limits`, a dict), `walls` (bool),
+        `course` (as `course_copy.fingerprint`).
+    stopped : callable, optional
+        Asked several times a second; once it is true, all is ended.
+
+    Returns
+    -------
+    dict
+        `gathered` (id to dict of `outcome`, `reason`, `evidence`, as `asking.Gathered`), `missing` (ids whose answer was not
+        there), `raised` (a list of cell number and text), `trouble` (why it was ended early; else ""), `seconds` (on the
+        clock), `peak_mb`.
+
+    Raises
+    ------
+    BoxError
+        The box does not start, or this machine has another version of the workbook than the one that sent the job.
+    """
+    if job["course"] != course_copy.fingerprint():
+        raise BoxError("The workbook on the worker's machine is not the one of the grader: bring both to one version.")
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="workbook-box-", ignore_cleanup_errors=True) as name:
+        folder = Path(name).resolve()
+        with (folder / "said").open("wb") as said:  # by the box itself: the program's own words go nowhere
+            program = _Walled(job, said) if job["walls"] else _Trusted(job, said, folder)
+        told = _Told(job, program.process)
+        try:
+            why = _watch(program, told, started, box.Limits(**job["limits"]), stopped)
+        finally:
+            program.end()
+        told.listener.join(10)
+        if not told.ready and why != "stopped":
+            raise BoxError(
+                f"The box does not start: {(folder / 'said').read_text(errors='replace').strip() or 'it said nothing'}"
+            )
+    return {
+        "gathered": told.gathered,
+        "missing": told.missing,
+        "raised": told.raised[:3],
+        "trouble": told.unreadable or why,
+        "seconds": time.monotonic() - started,
+        "peak_mb": program.peak / box.MB,
+    }
+
+
+class _Told:
+    """What a program tells, and the one thing that it is told: a seed, when its turn has come."""
+
+    def __init__(self, job, process):
+        self.seeds, self.process = dict(job["seeds"]), process
+        self.gathered, self.missing, self.raised = {}, [], []
+        self.ready, self.over, self.too_much = False, False, False
+        self.cell, self.asked, self.unreadable = 0, None, ""
+        files = {name: base64.b64encode(raw).decode() for name, raw in job["files"].items()}
+        order = {name: job[name] for name in ("notebook", "questions", "limits", "walls")} | {"files": files}
+        self.order = json.dumps(order).encode() + b"\n"
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
+
+    def _listen(self):
+        total = 0
+        try:
+            self._answer(self.order)
+            while line := self.process.stdout.readline(MOST_LINE):
+                total += len(line)
+                if total > MOST_TOLD or not line.endswith(b"\n"):
+                    self.too_much = len(line) == MOST_LINE or total > MOST_TOLD
+                    return
+                self._hear(json.loads(line))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return  # it ended, or somebody else wrote into the pipe: what was told by then counts
+
+    def _hear(self, said):
+        if "ready" in said:
+            self.ready = True
+        elif "cell" in said:
+            self.cell = int(said["cell"])
+        elif said.get("ask") in self.seeds:
+            self.asked = said["ask"]
+            self._answer(b"%d\n" % self.seeds[self.asked])
+        elif said.get("gathered") == self.asked and self.asked is not None:
+            self.gathered[self.asked] = {name: str(said[name]) for name in MISSING}
+            self.asked = None
+        elif said.get("missing") in self.seeds:
+            self.missing.append(said["missing"])
+        elif "raised" in said:
+            self.raised.append([int(said["raised"]), str(said["what"])[:500]])
+        elif said.get("over"):
+            self.over, self.unreadable = True, str(said.get("unreadable", ""))[:200]
+
+    def _answer(self, words):
+        self.process.stdin.write(words)
+        self.process.stdin.flush()
+
+
+def _watch(program, told, started, limits, stopped):
+    """Wait until it ends, or end it; the reason, in the learner's terms, or ""."""
+    tick = TICK
+    while True:
+        try:
+            program.process.wait(tick)
+            told.listener.join(10)
+            return _ended(told, program.process.returncode, limits)
+        except subprocess.TimeoutExpired:
+            tick = min(LONGEST_TICK, tick * 1.5)
+        where = f" in code cell {told.cell}" if told.cell else ""
+        count, memory = program.sample()
+        if told.over:
+            return ""
+        if stopped is not None and stopped():
+            return "stopped"
+        if told.too_much:
+            return f"sent more than {MOST_LINE // box.MB} MB to its check{where} and was ended"
+        if count > limits.processes:
+            return f"started more than {limits.processes} processes{where} and was ended"
+        if memory > limits.memory:
+            return f"took more than {limits.memory / box.MB:.0f} MB of memory{where} and was ended"
+        if program.written() > limits.disk:
+            return f"wrote more than {limits.disk / box.MB:.0f} MB{where} and was ended"
+        if time.monotonic() - started > limits.seconds:
+            return f"took more than {limits.seconds:g} s and was ended{where}"
+
+
+def _ended(told, code, limits):
+    if told.over:
+        return ""
+    if told.too_much:
+        return f"sent more than {MOST_LINE // box.MB} MB to its check and was ended"
+    where = f" in code cell {told.cell}" if told.cell else ""
+    return f"ended its own process{where} (exit code {code})"
+
+
+class _Walled:
+    """A program in bubblewrap: when the first process of its own small world goes, so does everything in it."""
+
+    def __init__(self, job, said):
+        command = box.boxed(box.Limits(**job["limits"]))
+        environment = box.environment(box.TOP, "/home/learner", "/cache")
+        self.process = subprocess.Popen(command, env=environment, stderr=said, **_PIPES)
+        self.peak = 0
+
+    def sample(self):
+        count, memory = 0, 0
+        for process in _children(self.process.pid):
+            try:
+                used = process.memory_info()
+                memory += used.rss - used.shared  # what several processes share is small beside the limit
+                count += 1
+            except psutil.Error:
+                continue
+        self.peak = max(self.peak, memory)
+        return count, memory
+
+    def written(self):
+        return 0  # its folders are of limited size
+
+    def end(self):
+        for first in _direct_children(self.process.pid):
+            _kill(first)
+        self.process.kill()
+        self.process.wait()
+        _close(self.process)
+
+
+class _Trusted:
+    """A program with a folder of its own, and no walls."""
+
+    def __init__(self, job, said, folder):
+        (folder / "exercises").mkdir()
+        box.fill_cache(folder / "cache")
+        self.folder, self.weighed, self.weight = folder, time.monotonic(), 0
+        marker = uuid.uuid4().hex
+        environment = box.environment(str(course_copy.folder()), str(folder / "home"), str(folder / "cache"))
+        environment |= {batch_processes.MARKER: marker}
+        options = {"cwd": folder / "exercises", "start_new_session": True, "stderr": said, **_PIPES}
+        self.process = subprocess.Popen(box.unboxed(), env=environment, **options)
+        self.family = batch_processes.Family(marker, without=self.process.pid)
+        self.peak = 0
+
+    def sample(self):
+        self.family.sample()
+        self.peak = self.family.peak_mb * box.MB
+        return len(self.family.members), self.family.now_mb * box.MB
+
+    def written(self):
+        if time.monotonic() - self.weighed > 1:
+            self.weight = sum(path.lstat().st_size for path in self.folder.rglob("*") if not path.is_dir())
+            self.weighed = time.monotonic()
+        return self.weight
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.family.end()
+        _close(self.process)
+
+
+_PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+
+
+def _children(pid):
+    """All that came of a process. The kernel's own lists where it keeps them; else a look at every process there is."""
+    lists = Path(f"/proc/{pid}/task/{pid}/children")
+    if not lists.exists():
+        return _of_psutil(pid)
+    found, todo = [], [pid]
+    while todo and len(found) < 5_000:
+        for number in _listed(todo.pop()):
+            todo.append(number)
+            try:
+                found.append(psutil.Process(number))
+            except psutil.Error:
+                continue
+    return found
+
+
+def _direct_children(pid):
+    try:
+        return psutil.Process(pid).children()
+    except psutil.Error:
+        return []
+
+
+def _of_psutil(pid):
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _listed(pid):
+    """The children of all threads of a process."""
+    numbers = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            numbers += (task / "children").read_text(encoding="ascii").split()
+    except OSError:
+        pass  # it has just ended
+    return [int(number) for number in numbers]
+
+
+def _kill(process):
+    try:
+        process.kill()
+    except psutil.Error:
+        pass  # it has ended
+
+
+def _close(process):
+    for stream in (process.stdin, process.stdout):
+        try:
+            stream.close()
+        except OSError:
+            pass  # what could not be written any more
