@@ -4,7 +4,7 @@ PYTHON ?= python3
 help:
 	@$(PYTHON) -m helpers
 
-lab run test lock exercises bench doctor install capstone handbook grade:
+lab run test lock exercises bench doctor install capstone handbook slides nbgrader progress grade:
 	@$(PYTHON) -m helpers $@ $(ARGS)
 
-.PHONY: help lab run test lock exercises bench doctor install capstone handbook grade
+.PHONY: help lab run test lock exercises bench doctor install capstone handbook slides nbgrader progress grade

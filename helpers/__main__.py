@@ -99,7 +99,8 @@ def test(options, rest):
 
     install.install_system_parts()
     for name in extras.EXTRAS:
-        extras.ensure(name)
+        if name != "otter":  # only the bench's, which makes it by itself
+            extras.ensure(name)
     if not any(word.startswith("tests") for word in rest):  # tests that are named need no notebook
         batch.main(command_line().parse_args(["run"]))  # pytest goes on to tell, by name, what failed in it
     return subprocess.run([sys.executable, "-m", "pytest", *rest], cwd=install.ROOT, check=False).returncode
@@ -165,6 +166,33 @@ def handbook(options, rest):
         return _say(error)
 
 
+def slides(options, rest):
+    """Make slides of the lessons."""
+    from helpers.course import slides
+
+    return slides.main(options)
+
+
+def progress(options, rest):
+    """Tell of one's own progress, or of a class's."""
+    from helpers.course import progress_command
+
+    return progress_command.main(options.folder, options.out, options.copy)
+
+
+def nbgrader(options, rest):
+    """Make a course folder for nbgrader."""
+    from helpers.course import extras, nbgrader_course
+
+    try:
+        names = nbgrader_course.make_course(options.course)
+    except nbgrader_course.NbgraderCourseError as error:
+        return _say(error)
+    print(f"{len(names)} assignments are in {options.course}/source; settings in {options.course}/{nbgrader_course.CONFIG}.")
+    if not extras.find("nbgrader"):
+        print("nbgrader itself is absent; install it by: python -m helpers install nbgrader")
+
+
 def grade(options, rest):
     """Grade what a class handed in."""
     from helpers.course.grading import command
@@ -172,8 +200,23 @@ def grade(options, rest):
     return command.main(options)
 
 
+def _slides_options(job):
+    job.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="only these lessons (a path, or a name such as 22a)")
+    job.add_argument("-o", "--out", default="build/slides", metavar="OUT", help="the folder to make; build/slides by default")
+
+
+def _progress_options(job):
+    job.add_argument("folder", nargs="?", metavar="FOLDER", help="a class's progress files; without it, your own progress")
+    job.add_argument("-o", "--out", default="build/class_progress.html", metavar="OUT", help="the page of the class")
+    job.add_argument("--copy", metavar="FILE", help="copy your own progress file there, to hand it over")
+
+
+def _nbgrader_options(job):
+    job.add_argument("course", metavar="COURSE", help="the folder to make; one that is there has to be empty")
+
+
 def _grade_options(job):
-    job.add_argument("submissions", metavar="SUBMISSIONS", help="a folder with a folder or a zip for each learner; it is only read")
+    job.add_argument("submissions", metavar="SUBMISSIONS", help="a folder with a folder or a zip for each learner; only read")
     job.add_argument("-o", "--out", default="build/grades", metavar="OUT", help="the folder to write; build/grades by default")
     job.add_argument("--only", action="append", default=[], metavar="NAME", help="this exercise (22a …); may be said again")
     job.add_argument("--jobs", type=int, default=None, metavar="N", help="how many at once; as many as cores by default")
@@ -237,6 +280,9 @@ JOBS = {
     "install": ("install an extra into an environment of its own", install_extra),
     "capstone": ("check a capstone project: a report with points, evidence and what to do next", capstone),
     "handbook": ("make the whole course as pages to read from a file, solutions, glossary and guide included", handbook),
+    "slides": ("make a deck of slides with speaker notes for each lesson, and copies with empty cells for live coding", slides),
+    "nbgrader": ("make a course folder for nbgrader: every exercise as an assignment, and its settings", nbgrader),
+    "progress": ("tell how far you are and where your progress file is; with a folder of them, how far a class is", progress),
     "grade": ("grade what a class handed in: scores, a feedback page for each learner, an overview", grade),
     "doctor": ("say what this machine can run", doctor),
     "exercises": ("for maintainers: make exercises/ anew from solutions/ and the pictures of the system", exercises),
@@ -251,6 +297,9 @@ OPTIONS = {
     "install": _install_options,
     "capstone": _capstone_options,
     "handbook": _handbook_options,
+    "slides": _slides_options,
+    "nbgrader": _nbgrader_options,
+    "progress": _progress_options,
     "grade": _grade_options,
 }
 PASS_ON = {"lab", "test", "bench"}

@@ -12,6 +12,8 @@ Nothing of them is kept: the folder of each goes with it. What to check before i
 ask of them are in `helpers.alert_state` and can be had from here.
 """
 
+import contextlib
+import http.client
 import os
 import urllib.parse
 from pathlib import Path
@@ -83,7 +85,9 @@ def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, na
     links = f"{_hub().rstrip('/')}/proxy/{{port}}/" if _hub() else LOCAL
     command += [f"--web.external-url={links}", "--web.route-prefix=/", "--web.listen-address=127.0.0.1:{port}"]
     files["prometheus.yml"] = yaml.safe_dump(config)
-    return services.start(name, command, ready="/-/ready", port=port, files=files)
+    service = services.start(name, command, ready="/-/ready", port=port, files=files)
+    service.url = _first_page(service) if _hub() else service.url
+    return service
 
 
 def alertmanager(config=None, *, mail=None, chat=None, port=None, name="Alertmanager"):
@@ -168,6 +172,14 @@ def _job(job, where):
 
 def _hub():
     return os.environ.get("JUPYTERHUB_SERVICE_PREFIX")  # pages then come through a proxy that takes this part off
+
+
+def _first_page(service):
+    """Where `/` leads to. Jupyter's proxy would spoil that step: it puts its own path before one that has it already."""
+    with contextlib.closing(http.client.HTTPConnection(services.LOOPBACK, service.port, timeout=10)) as connection:
+        connection.request("GET", "/")
+        place = connection.getresponse().getheader("Location", "")
+    return place if place.startswith(service.url) else service.url
 
 
 def _listed(value):

@@ -65,8 +65,7 @@ class Service:
     def __init__(self, name, port, guardian, folder):
         self.name, self.port, self.pid = name, port, None
         self.local_url = f"http://{LOOPBACK}:{port}/"
-        prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
-        self.url = f"{prefix.rstrip('/')}/proxy/{port}/" if prefix else self.local_url
+        self.url = f"{_behind_hub(port)}/" if _behind_hub(port) else self.local_url
         self._guardian, self._folder = guardian, folder
         self._owner, self._process, self._last_log = os.getpid(), None, ""
 
@@ -325,13 +324,22 @@ def _database(store):
     return path
 
 
+def _behind_hub(port):
+    """The path at which a JupyterHub (or Binder) shows what listens on this port; "" where there is no hub."""
+    prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+    return f"{prefix.rstrip('/')}/proxy/{port}" if prefix else ""
+
+
 def _launch(name, command, port, env, cwd, files):
     folder = Path(tempfile.mkdtemp(prefix="service-"))
     own = folder / "own"  # apart from what the guardian writes
     own.mkdir()
     for file, text in files.items():
         (own / file).write_text(text, encoding="utf-8")
-    changes = {"PYTHONUNBUFFERED": "1", **(env or {}), _guardian.MARK: str(folder)}  # unbuffered, or the log comes too late
+    known = {"PYTHONUNBUFFERED": "1"}  # or the log comes too late
+    if _behind_hub(port):
+        known["GRADIO_ROOT_PATH"] = _behind_hub(port)  # its page asks for absolute paths; any Gradio app reads this by itself
+    changes = {**known, **(env or {}), _guardian.MARK: str(folder)}
     order = {
         "command": [str(part).replace("{port}", str(port)).replace("{folder}", str(own)) for part in command],
         "env": {key: value for key, value in {**os.environ, **changes}.items() if value is not None},

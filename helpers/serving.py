@@ -59,11 +59,13 @@ def start(source, *, name=NAME, alias=ALIAS, port=None, log=None):
     """
     where = ["--registry", source, "--name", name, "--alias", alias] if "://" in str(source) else ["--folder", str(source)]
     where += ["--log", str(log)] if log else []
+    prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+    where += ["--root-path", f"{prefix.rstrip('/')}/proxy/{{port}}"] if prefix else []
     command = [sys.executable, "-m", "helpers.serving", *where, "--port", "{port}"]
     return services.start("Flight API", command, ready="/healthcheck", port=port, timeout=30)
 
 
-def create_app(source, *, poll=POLL, environ=os.environ, log=None, clock=time.time):
+def create_app(source, *, poll=POLL, environ=os.environ, log=None, clock=time.time, root_path=""):
     """Make the web app.
 
     Parameters
@@ -78,6 +80,8 @@ def create_app(source, *, poll=POLL, environ=os.environ, log=None, clock=time.ti
         An answer leaves when its predictions are in there; if they cannot be, it is 503. The caller closes it.
     clock : callable, default time.time
         Gives the time of a prediction, in seconds since 1970.
+    root_path : str, default ""
+        Where a proxy shows it that takes this part off, such as /user/me/proxy/8000: the page `/docs` then finds its way.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def create_app(source, *, poll=POLL, environ=os.environ, log=None, clock=time.ti
         watch.cancel()
         logger.info(f"{app.state.meters.begun} requests begun, {app.state.meters.finished} finished.")
 
-    app = fastapi.FastAPI(title="Flight delay", version="1", lifespan=lifespan)
+    app = fastapi.FastAPI(title="Flight delay", version="1", lifespan=lifespan, root_path=root_path)
     app.state.served, app.state.problem, app.state.stopping = None, "not loaded yet", False
     app.state.meters, app.state.log, app.state.clock = Meters(logging=log is not None), log, clock
     _add_routes(app, *cloud.vertex_routes(environ))
@@ -294,6 +298,7 @@ def main(arguments=None, environ=os.environ):
     parser.add_argument("--port", type=int, help="8000 by default")
     parser.add_argument("--drain", type=float, default=0, metavar="SECONDS", help="go on answering so long when told to stop")
     parser.add_argument("--log", metavar="FILE", help="log every prediction there before it is given; made if absent")
+    parser.add_argument("--root-path", default="", help="where a proxy shows it, such as /user/me/proxy/8000")
     options = parser.parse_args(arguments)
     try:
         asked = cloud.contract([options.word], environ) or cloud.Contract(services.LOOPBACK, 8000)
@@ -302,7 +307,7 @@ def main(arguments=None, environ=os.environ):
             parser.error("one of --registry URL and --folder FOLDER is needed: where the model comes from")
         source = Folder(folder) if folder else Registry(options.registry, options.name, options.alias)
         log = prediction_log.PredictionLog(options.log) if options.log else None
-        app = create_app(source, environ=environ, log=log)
+        app = create_app(source, environ=environ, log=log, root_path=options.root_path)
     except (cloud.CloudError, prediction_log.LogError) as error:
         parser.error(str(error))
     with log or contextlib.nullcontext():

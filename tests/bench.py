@@ -15,6 +15,7 @@ from tests import (
     bench_alerting,
     bench_capstone,
     bench_drift,
+    bench_grading,
     bench_logging,
     bench_pipeline,
     bench_scaling,
@@ -58,6 +59,7 @@ def main():
         *bench_drift.measure(),
         *bench_alerting.measure(),
         *bench_scaling.measure(),
+        *bench_grading.measure(),
         *bench_capstone.measure(),
     ]  # fmt: skip
     for line, kept in lines:

@@ -39,6 +39,9 @@ def workbook(tmp_path_factory):
 def server(workbook, tmp_path_factory):
     own = tmp_path_factory.mktemp("jupyter")
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "WORKBOOK_DATA")
+    config = own / "JUPYTER_CONFIG_DIR" / "serverconfig"
+    config.mkdir(parents=True)
+    (config / "flight_delay_workbook.json").write_text('{"tour_offered": true}')  # as on every start but the first
     environment = lab.environment() | {name: str(own / name) for name in names}
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))

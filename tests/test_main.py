@@ -11,7 +11,8 @@ import pytest
 
 from helpers.course import install
 
-JOBS = ["lab", "run", "test", "lock", "exercises", "bench", "doctor", "install", "capstone", "handbook"]
+JOBS = ["lab", "run", "test", "lock", "exercises", "bench", "doctor", "install", "capstone"]
+JOBS += ["handbook", "slides", "nbgrader", "progress", "grade"]
 
 
 def helpers(*arguments, python=sys.executable):

@@ -4,6 +4,7 @@ It runs in the notebook's working folder. Beside that folder it finds `job.json`
 `executed.ipynb`, `page.html` and `result.json` there. When its own starter goes, it takes everything down with it.
 """
 
+import html
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from helpers.course import batch_processes
+from helpers.course import batch_processes, page_outputs
 
 MOST_OUTPUT = 1_000_000  # characters a cell
 INJECTED = "injected-parameters"  # papermill's tag for the cell that it adds
@@ -169,6 +170,16 @@ def tidy(notebook):
         cell.outputs = merged
 
 
+NO_TEXT = "No description has been provided for this image"  # nbconvert's
+# nbconvert's own greys and greens do not stand out from their ground by 4.5:1.
+READABLE = """
+:root { --jp-cell-prompt-not-active-font-color: #5c5c5c; --jp-inprompt-font-color: #24529e; --jp-outprompt-font-color: #9c3414; }
+.jp-InputPrompt, .jp-OutputPrompt { color: #5c5c5c !important; opacity: 1 !important; }
+.highlight [class^="c"] { color: #2d6161 !important; } .highlight [class^="m"], .highlight .nb { color: #006400 !important; }
+.highlight .ow { color: #8a12d6 !important; } .jp-RenderedHTMLCommon a { text-decoration: underline !important; }
+"""
+
+
 def as_page(notebook, title):
     """Make an HTML page by nbconvert.
 
@@ -180,12 +191,24 @@ def as_page(notebook, title):
     Returns
     -------
     str
-        Links to notebooks beside this one lead to their pages.
+        Links to notebooks beside this one lead to their pages; charts have a text that stands for them.
     """
     from nbconvert.exporters import HTMLExporter  # here: the kernel need not wait for it
 
     page, _ = HTMLExporter().from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    page = _with_texts(page, notebook.cells)
+    page = page.replace("</head>", f"<style>{READABLE}</style>\n</head>", 1)
     return re.sub(r'(href="[^":/]+)\.ipynb"', r'\1.html"', page)
+
+
+def _with_texts(page, cells):
+    """Each chart with its cell's text, where nbconvert says that there is none. (This template knows no other way.)"""
+    texts = {cell.get("id"): text for cell, text in zip(cells, page_outputs.alternatives(cells), strict=True)}
+    begin, *parts = page.split('id="cell-id=')
+    for number, part in enumerate(parts):
+        text = html.escape(texts.get(part.partition('"')[0]) or NO_TEXT)
+        parts[number] = part.replace(f'alt="{NO_TEXT}"', f'alt="{text}"')
+    return 'id="cell-id='.join([begin, *parts])
 
 
 def main():

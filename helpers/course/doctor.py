@@ -52,7 +52,7 @@ def examine():
         _writable("data cache", flights.cache_path().parent),
         _writable("progress", progress.folder()),
         *map(_system_part, install.SYSTEM_PARTS),
-        *map(_extra, extras.EXTRAS),
+        *map(_extra, extras.FOR_LESSONS),
         _git(),
     ]
 

@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 
 import jinja2
 import markupsafe
 
-from helpers.course import asking, handbook_finish, handbook_guide, handbook_pages, handbook_plan
+from helpers.course import asking, handbook_finish, handbook_guide, handbook_pages, handbook_plan, made_folder
 from helpers.course.handbook_plan import HandbookError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,16 +37,10 @@ def build(out, root=ROOT):
         question without a solution. What was there stays as it was.
     """
     out = Path(out).absolute()
-    _refuse_others(out)
+    made_folder.refuse_others(out, MARK, "a handbook", HandbookError)
     pages, pictures = make_pages(root)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".handbook-") as folder:
-            new = Path(folder) / "new"
-            _write(new, root, pages, pictures)
-            _swap(new, out, Path(folder) / "old")
-    except OSError as error:
-        raise HandbookError(f"{out} could not be made ({type(error).__name__}: {error}).") from error
+    by = "python -m helpers handbook"
+    made_folder.replace(out, MARK, by, lambda new: _write(new, root, pages, pictures), HandbookError)
     return out / "index.html"
 
 
@@ -107,22 +100,6 @@ def search_index(pages):
     return rows
 
 
-def _refuse_others(out):
-    """Whatever a handbook did not put there itself is not ours to replace."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise HandbookError(f"{out} is a file, so it is left as it is: name a folder.")
-    try:
-        ours = {*json.loads((out / MARK).read_text(encoding="utf-8"))["files"], MARK}
-    except (OSError, ValueError, KeyError, TypeError):
-        ours = set()
-    found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir() or path.is_symlink())
-    others = [name for name in found if name not in ours and name.rpartition("/")[2] not in (".DS_Store", "Thumbs.db")]
-    if others:
-        raise HandbookError(f"{out} holds {others[0]}, which is not of a handbook, so all is left as it is: name another folder.")
-
-
 def _write(new, root, pages, pictures):
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         (FILES / "page.html").read_text(encoding="utf-8")
@@ -150,16 +127,3 @@ def _write(new, root, pages, pictures):
         shutil.copyfile(FILES / name, new / name)
     index = json.dumps(search_index(pages), ensure_ascii=False).replace("</", "<\\/")
     (new / "search_index.js").write_text(f"window.searchIndex = {index};\n", encoding="utf-8", newline="\n")
-    files = sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file())
-    (new / MARK).write_text(json.dumps({"made by": "python -m helpers handbook", "files": files}) + "\n", encoding="utf-8")
-
-
-def _swap(new, out, old):
-    if out.exists():
-        out.replace(old)
-    try:
-        new.replace(out)
-    except OSError:
-        if old.exists():
-            old.replace(out)
-        raise

@@ -5,7 +5,7 @@ import re
 
 import bs4
 
-from helpers.course import handbook_finish, handbook_pages, handbook_plan
+from helpers.course import handbook_finish, handbook_messages, handbook_pages, handbook_plan
 from helpers.course.handbook_plan import HandbookError
 
 TERM = re.compile(r"^- \*\*(?P<term>.+?)\*\* \[(?P<lesson>\w+)\]: (?P<text>.+)$")
@@ -163,9 +163,9 @@ def mistakes(pages, questions):
     Returns
     -------
     str
-        Markdown; the hints are folded.
+        Markdown; the messages and the hints are folded.
     """
-    parts = []
+    parts, messages = [], handbook_messages.messages(questions)
     for page in pages:
         if not page.questions:
             continue
@@ -174,6 +174,7 @@ def mistakes(pages, questions):
             question = questions[question_id]
             hints = "".join(f"<li>{html.escape(hint)}</li>" for hint in question.hints)
             parts.append(f"**{question_id} {_sentence(question.title)}** {_mistakes(question)}")
+            parts.append(_messages(question_id, messages[question_id]))
             parts.append(f"<details><summary>Hints of {question_id}</summary><ol>{hints}</ol></details>")
     return "\n\n".join(parts)
 
@@ -182,6 +183,13 @@ def _mistakes(question):
     if not question.misconceptions:
         return "No mistake of it has a name."
     return "Mistakes with a message of their own: " + "; ".join(f"*{name}*" for name in question.misconceptions) + "."
+
+
+def _messages(question_id, told):
+    if not told:
+        return ""
+    items = "".join(f"<li><em>{html.escape(name)}</em>: {html.escape(text)}</li>" for name, text in told.items())
+    return f"<details><summary>What the check of {question_id} says</summary><ul>{items}</ul></details>"
 
 
 def _sentence(text):

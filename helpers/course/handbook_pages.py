@@ -1,6 +1,5 @@
 """Makes the inside of the handbook's pages: notebooks by nbconvert, texts by mistune. Links are put right later."""
 
-import ast
 import functools
 import html
 import re
@@ -12,11 +11,10 @@ import mistune
 import nbformat
 from nbconvert.exporters import HTMLExporter
 
-from helpers.course import regions
+from helpers.course import page_outputs, regions
 from helpers.course.handbook_plan import HandbookError
 
 LANGUAGES = {".py": "python", ".yml": "yaml", ".yaml": "yaml", ".toml": "toml", ".json": "json", ".md": "markdown"}
-LIVE = "Here the running notebook shows a page of a server on your own machine: open the lesson in JupyterLab to use it."
 
 
 @dataclass
@@ -68,12 +66,12 @@ def notebook_page(root, sheet, questions):
         notebook = nbformat.read(root / sheet.source, as_version=4)
     except Exception as error:
         raise HandbookError(f"{sheet.source} is no notebook that can be read ({error}).") from error
-    for cell, alt in zip(notebook.cells, _alternatives(notebook.cells), strict=True):
+    for cell, alt in zip(notebook.cells, page_outputs.alternatives(notebook.cells), strict=True):
         cell.metadata["alt"] = alt  # nbconvert's templates give it to the cell's pictures
     body, _ = _exporter().from_notebook_node(notebook)
     soup = bs4.BeautifulSoup(body, "html.parser")
     page = Page(sheet.url, _short_title(soup, sheet), soup, sheet)
-    _tidy_outputs(page.soup)
+    page_outputs.tidy(page.soup)
     for cell in notebook.cells if sheet.kind == "exercise" else ():
         for question_id in regions.checked_questions(cell.source) if cell.cell_type == "code" else ():
             page.questions.append(question_id)
@@ -176,49 +174,3 @@ def _short_title(soup, sheet):
     if heading is None:
         raise HandbookError(f"{sheet.source} has no heading of its own: begin it with `# {sheet.number} · Its name`.")
     return re.match(r"[^:?]+\??", heading.get_text())[0].replace(" · ", " ")
-
-
-def _alternatives(cells):
-    """What stands for the charts of each cell: the titles and axes that its code names, or else the prose that leads to it."""
-    heading, lead, found = "", "", []
-    for cell in cells:
-        if cell.cell_type == "markdown":
-            heading = ([line.strip("# ") for line in cell.source.splitlines() if line.startswith("#")] or [heading])[-1]
-            prose = re.sub(r"[*_`]|\[([^\]]*)\]\([^)]*\)", r"\1", cell.source.split("\n\n")[-1])
-            lead = "" if prose.startswith(("#", "|", "- ")) else " ".join(prose.split())
-            found.append("")
-            continue
-        named = _chart_words(cell.source) if cell.cell_type == "code" else []
-        found.append(f"Picture in “{heading}”: {'; '.join(named) or lead or 'what the code above draws'}"[:400])
-    return found
-
-
-def _chart_words(source):
-    """The literal texts that a cell gives to titles and axes."""
-    try:
-        calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    except SyntaxError:
-        return []
-    words = []
-    for call in calls:
-        name = getattr(call.func, "attr", "")
-        given = [(key.arg, key.value) for key in call.keywords]
-        given += [(name.removeprefix("set_"), value) for value in call.args[:1] if name.startswith(("set_", "suptitle"))]
-        for kind, value in given:
-            if kind in ("title", "suptitle", "xlabel", "ylabel") and isinstance(value, ast.Constant) and value.value:
-                words.append({"xlabel": "across, ", "ylabel": "up, "}.get(kind, "") + str(value.value))
-    return sorted(dict.fromkeys(words), key=lambda word: word.startswith(("across, ", "up, ")))
-
-
-def _tidy_outputs(soup):
-    """A page from a file has no server beside it, and a table needs no style of its own."""
-    for frame in soup.find_all("iframe"):
-        note = soup.new_tag("p", attrs={"class": "note"})
-        note.string = LIVE
-        frame.replace_with(note)
-    for link in soup.find_all("a", href=re.compile(r"^http://127\.0\.0\.1")):
-        link.unwrap()
-    for tag in soup.find_all(["style", "script"]):
-        tag.decompose()
-    for table in soup.find_all("table"):
-        table.attrs = {}

@@ -3,7 +3,6 @@
 import datetime
 import json
 import os
-import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,13 +62,9 @@ def show():
     progress_picture.Picture
         Lessons are named after the headings of their notebooks.
     """
-    from helpers.course import asking, progress_picture  # here, since a check has no need of them
+    from helpers.course import lesson_names, progress_picture  # here, since a check has no need of them
 
-    lessons = {
-        _heading(lesson, questions): {question_id: question.title for question_id, question in questions.items()}
-        for lesson, questions in asking.catalogue().items()
-    }
-    return progress_picture.picture(read(), lessons)
+    return progress_picture.picture(read(), lesson_names.lessons())
 
 
 def read():
@@ -86,6 +81,34 @@ def read():
         return Progress(trouble=f"The progress file is damaged ({_file()}). The next check keeps it aside and begins a new one.")
     except OSError as error:
         return Progress(trouble=f"The progress file cannot be read ({_short(error)}).")
+
+
+def parse(content):
+    """Read what a progress file holds, wherever it came from: one that was handed over, say. It may be damaged or forged.
+
+    Parameters
+    ----------
+    content : bytes
+        Of the file.
+
+    Returns
+    -------
+    dict of str to dict
+        As `Progress.questions`. Of each record the kinds are as in `KINDS`; whether what it says can be true is not looked at.
+
+    Raises
+    ------
+    ValueError
+        This is no progress file, or a damaged one.
+    """
+    try:
+        content = json.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested without end") from None
+    questions = content.get("questions") if isinstance(content, dict) else None
+    if not isinstance(questions, dict) or not all(_is_record(record) for record in questions.values()):
+        raise ValueError("not as this module writes it")
+    return questions
 
 
 def record_check(question_id, outcome, now):
@@ -154,23 +177,6 @@ def _file():
     return folder() / "progress.json"
 
 
-def _heading(lesson, questions):
-    """Of "# 22a · MLflow: every run leaves a record" what stands before the colon; an exercise's where no lesson has this number.
-
-    The bare number if there is neither.
-    """
-    root = Path(__file__).resolve().parents[2]
-    exercises = {root / "exercises" / Path(question.notebook).relative_to("solutions") for question in questions.values()}
-    in_folders = (root / "exercises").glob(f"{lesson}_*/{lesson}_*.ipynb")  # of files to be written; the notebook lies beside
-    for notebook in [*sorted((root / "notebooks").glob(f"{lesson}_*.ipynb")), *sorted(exercises), *sorted(in_folders)]:
-        if notebook.suffix == ".ipynb" and notebook.exists():
-            cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-            found = re.search(r"^# (?:Exercise )?([^:\n]+)", "".join(cells[0]["source"]))
-            if found:
-                return found[1].strip()
-    return lesson
-
-
 def _update(question_id, change):
     """Read, change one record, write: all of it while no other notebook does."""
     import filelock  # here, since only those who check something should wait for it
@@ -196,15 +202,10 @@ def _update(question_id, change):
 def _load(file):
     """The records; ValueError if the file is damaged."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = file.read_bytes()
     except FileNotFoundError:
         return {}
-    except RecursionError:
-        raise ValueError("nested without end") from None
-    questions = content.get("questions") if isinstance(content, dict) else None
-    if not isinstance(questions, dict) or not all(_is_record(record) for record in questions.values()):
-        raise ValueError("not as this module writes it")
-    return questions
+    return parse(content)
 
 
 def _is_record(record):

@@ -2,6 +2,7 @@
 
 import datetime
 import html
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from helpers.course.verdict import ERROR, NOT_ATTEMPTED, NOT_YET, PASSED
 ROOT = Path(__file__).resolve().parents[2]
 BROKEN = "check failed"  # the question's own fault: never one of the four outcomes, and never the learner's
 LONGEST = 800  # characters of a reason
+NBGRADER = "NBGRADER_EXECUTION"  # nbgrader says in this variable what it runs the notebook for: autograde or validate
 
 # A sign and the colour of the edge. The colours stand out by 3:1 from white and from JupyterLab's dark page; the words
 # take the page's own colour, so that they are readable on both.
@@ -59,6 +61,22 @@ class Result:
         return _box(colour, "<br>".join([head, *lines]))
 
 
+class NotPassed(Exception):
+    """What a check raises under nbgrader: it gives the points of a cell unless the cell fails."""
+
+    def _render_traceback_(self):
+        return [str(self)]  # instead of a traceback: the reason is what a learner should read in the feedback
+
+
+class _PassedUnderNbgrader(Result):
+    """Displayed, and so not the cell's value, in which nbgrader looks for a number of points."""
+
+    def _ipython_display_(self):
+        from IPython.display import display
+
+        display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
+
+
 @dataclass(frozen=True, repr=False)
 class Note:
     """A hint or a solution, as a notebook shows it.
@@ -90,7 +108,11 @@ class Note:
 
 
 def check(question_id, answer=...):
-    """Check an answer and note it in the progress. It never raises on account of the answer.
+    """Check an answer and note it in the progress. It never raises on account of the answer, except under nbgrader.
+
+    While nbgrader grades or validates a notebook (`NBGRADER_EXECUTION` is set), anything but "passed" is raised, since
+    nbgrader takes a cell that shows a text as solved. While it grades, nothing is noted: the progress on that machine is
+    the instructor's.
 
     Parameters
     ----------
@@ -102,7 +124,21 @@ def check(question_id, answer=...):
     Returns
     -------
     Result
+
+    Raises
+    ------
+    NotPassed
+        Only under nbgrader; the message is what the result would show.
     """
+    result = _result(question_id, answer)
+    if NBGRADER not in os.environ:
+        return result
+    if result.outcome != PASSED:
+        raise NotPassed(repr(result))
+    return _PassedUnderNbgrader(**vars(result))
+
+
+def _result(question_id, answer):
     try:
         question = asking.find(question_id)
         seed = asking.study_seed(question_id)
@@ -112,9 +148,9 @@ def check(question_id, answer=...):
     except asking.BrokenCheck as error:
         told = f"The check itself failed, your answer is not to blame: please report this. ({error})"
         return Result(question_id, BROKEN, _clean(told))
-    noted = progress.record_check(question_id, verdict.outcome, _now())
+    trouble = _note(progress.record_check, question_id, verdict.outcome, _now())
     misconception = getattr(verdict, "misconception", None)
-    return Result(question_id, verdict.outcome, _clean(verdict.reason), misconception, noted.trouble)
+    return Result(question_id, verdict.outcome, _clean(verdict.reason), misconception, trouble)
 
 
 def hint(question_id):
@@ -136,7 +172,7 @@ def hint(question_id):
     known = progress.read().questions.get(question_id, {}).get("hints", 0)
     seen = max(known, _hints_seen.get(question_id, 0))
     _hints_seen[question_id] = min(seen + 1, len(hints))
-    trouble = progress.record_hint(question_id, _hints_seen[question_id]).trouble
+    trouble = _note(progress.record_hint, question_id, _hints_seen[question_id])
     if seen < len(hints):
         return Note(f"{question_id}, hint {seen + 1} of {len(hints)}", hints[seen], tail=trouble)
     last = f'That was the last hint. solution("{question_id}") shows one way to do it.'
@@ -164,8 +200,13 @@ def solution(question_id):
         return Note(f"The solution is not in this copy of the workbook: {question.notebook} is absent.")
     except regions.RegionError as error:
         return Note(f"The solution of {question_id} cannot be shown, please report this: {question.notebook}, {error}")
-    trouble = progress.record_solution(question_id, _now()).trouble
+    trouble = _note(progress.record_solution, question_id, _now())
     return Note(f"{question_id}, one way to do it", code, code=True, tail=trouble)
+
+
+def _note(record, *facts):
+    """Note something in the progress, and give the trouble with it; not while nbgrader grades somebody else's work."""
+    return "" if os.environ.get(NBGRADER) == "autograde" else record(*facts).trouble
 
 
 def _now():

@@ -8,6 +8,7 @@ own and limits, and no walls.
 import os
 import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,19 @@ def boxed(limits):
         words += ["--symlink", str(Path(name).readlink()), name] if Path(name).is_symlink() else _read_only(name)
     for name in SETTINGS:
         words += _read_only(f"/etc/{name}")
-    words += ["--ro-bind", str(copy), TOP, *room, f"{TOP}/exercises", *room, "/tmp", *room, "/home/learner", *room, "/cache"]
+    words += [
+        "--ro-bind",
+        str(copy),
+        TOP,
+        *room,
+        f"{TOP}/exercises",
+        *room,
+        tempfile.gettempdir(),
+        *room,
+        "/home/learner",
+        *room,
+        "/cache",
+    ]
     for path in _cached():
         words += ["--ro-bind", str(path), f"/cache/{path.name}"]
     for place in _pythons():

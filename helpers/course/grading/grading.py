@@ -6,6 +6,7 @@ is new, and one that was broken off goes on where it stopped.
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 from helpers.course import batch_files
 from helpers.course.grading import marks, pages, scores, submissions
@@ -39,7 +40,7 @@ class Grading:
         self.open = {}  # learner: the record, and the names of exercises that are not graded yet
         self.ready, self.names, self.seen, self.broken, self.handed_in = [], [], set(), set(), 0
 
-    def jobs(self):
+    def jobs(self) -> Iterator[tuple]:
         """What has to be run: each learner is read when the turn comes.
 
         Yields
@@ -71,8 +72,10 @@ class Grading:
 
         Parameters
         ----------
-        learner, name : str
+        learner : str
             As from `jobs`.
+        name : str
+            Of the exercise.
         result : dict
             As from `runner.run_job`.
         """
@@ -136,7 +139,7 @@ class Grading:
         record["assignments"] = dict(sorted(record["assignments"].items()))
         name = pages.file_name(learner, "")
         as_json, page = self._files(name)
-        batch_files.write(as_json, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        batch_files.write(as_json, json.dumps(record, indent=1) + "\n")
         batch_files.write(page, pages.feedback(record))
         self.names.append(name)
         self.ready.append(learner)

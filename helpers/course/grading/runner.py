@@ -44,7 +44,7 @@ def run_job(job, stopped=None):
     dict
         `gathered` (id to dict of `outcome`, `reason`, `evidence`, as `asking.Gathered`), `missing` (ids whose answer was not
         there), `raised` (a list of cell number and text), `trouble` (why it was ended early; else ""), `seconds` (on the
-        clock), `peak_mb`.
+        clock), `core_seconds` (as the program itself tells at its end; else 0), `peak_mb`.
 
     Raises
     ------
@@ -74,6 +74,7 @@ def run_job(job, stopped=None):
         "raised": told.raised[:3],
         "trouble": told.unreadable or why,
         "seconds": time.monotonic() - started,
+        "core_seconds": told.core_seconds,
         "peak_mb": program.peak / box.MB,
     }
 
@@ -85,7 +86,7 @@ class _Told:
         self.seeds, self.process = dict(job["seeds"]), process
         self.gathered, self.missing, self.raised = {}, [], []
         self.ready, self.over, self.too_much = False, False, False
-        self.cell, self.asked, self.unreadable = 0, None, ""
+        self.cell, self.asked, self.unreadable, self.core_seconds = 0, None, "", 0.0
         files = {name: base64.b64encode(raw).decode() for name, raw in job["files"].items()}
         order = {name: job[name] for name in ("notebook", "questions", "limits", "walls")} | {"files": files}
         self.order = json.dumps(order).encode() + b"\n"
@@ -122,6 +123,7 @@ class _Told:
             self.raised.append([int(said["raised"]), str(said["what"])[:500]])
         elif said.get("over"):
             self.over, self.unreadable = True, str(said.get("unreadable", ""))[:200]
+            self.core_seconds = float(said.get("core_seconds", 0))
 
     def _answer(self, words):
         self.process.stdin.write(words)

@@ -49,10 +49,9 @@ class Reasons:
         """
         reason = shown(reason, LONGEST)
         kind = re.sub(r"\d+(?:[.,]\d+)*", "#", reason)
-        if not kind:
-            return
-        self.counts[kind] += 1
-        self.examples.setdefault(kind, reason)
+        if kind:
+            self.counts[kind] += 1
+            self.examples.setdefault(kind, reason)
         if len(self.counts) > MOST_KINDS:
             self.counts = Counter(dict(self.counts.most_common(MOST_KINDS // 2)))
             self.examples = {kind: self.examples[kind] for kind in self.counts}

@@ -2,7 +2,7 @@
 
 It hears on its standard input, and tells on its standard output, both one JSON a line, and takes them away before the learner's
 code runs. First comes the order (notebook, files, questions, limits). Then it tells `{"cell": n}` as each code cell begins, asks
-`{"ask": "22a.1"}`, hears a seed, tells `{"gathered": "22a.1", …}`; at the end `{"over": true}`.
+`{"ask": "22a.1"}`, hears a seed, tells `{"gathered": "22a.1", …}`; at the end `{"over": true, …}`.
 """
 
 import base64
@@ -47,7 +47,7 @@ def main():
             _run(shell, f"__collect__({question_id!r}, {expression})", 0, order["limits"]["cell_seconds"], say, collector.check)
             if question_id not in collector.tries:  # what it should look at is not there
                 say(missing=question_id)
-    say(over=True)
+    say(over=True, core_seconds=sum(os.times()[:4]))
     os._exit(0)  # at once: threads that the learner left running would keep it
 
 
