@@ -219,7 +219,7 @@ def a_class(folder, places, port, mark):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(folder / "links out.zip", "w") as archive:
         archive.writestr(link, str(ROOT / "solutions" / f"{EXERCISE}.ipynb"))
-    expected |= {name: ((), "is no notebook") for name in ("no JSON", "deep JSON", "no text")}
+    expected |= {name: ((), "cannot be read as a notebook") for name in ("no JSON", "deep JSON", "no text")}
     expected |= {
         "nothing at all": ((), "is empty"),
         "no zip": ((), "is no zip file"),

@@ -5,6 +5,7 @@ import ast
 import csv
 import io
 import json
+import re
 import shutil
 import socket
 import zipfile
@@ -13,7 +14,8 @@ from pathlib import Path, PurePosixPath
 import psutil
 import pytest
 
-from helpers.course import asking
+from helpers import containers
+from helpers.course import asking, install
 from helpers.course.grading import assignments, box, command, course_copy, grading, marks, probes, runner, scores, submissions
 from tests import hostile
 from tests.notebook_files import ROOT
@@ -426,6 +428,16 @@ def test_the_key_of_a_job_is_made_from_all_of_it():
         for name, value in {"files": {"a.ipynb": b"2"}, "seeds": {"11.1": 2}, "course": "y", "walls": False}.items()
     ]
     assert len({grading.key(each) for each in [job, *changed]}) == 5 and grading.key(dict(job)) == grading.key(job)
+
+
+def test_the_container_is_well_made_and_complete():
+    text = (ROOT / "helpers/course/grading/Dockerfile").read_text(encoding="utf-8")
+    assert containers.lint(ROOT / "helpers/course/grading/Dockerfile") == []
+    copied = [word for line in re.findall(r"^COPY (.+)", text, re.MULTILINE) for word in line.split()[:-1]]
+    assert copied and all((ROOT / word).exists() for word in copied)
+    assert not {"solutions", "tests", "."} & set(copied)
+    wanted = {package for package, _ in install.SYSTEM_PARTS.values() if "@" not in package} | {"bubblewrap", "git"}
+    assert wanted <= set(text.split())
 
 
 def test_another_version_of_the_workbook_is_refused():

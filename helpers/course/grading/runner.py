@@ -20,6 +20,7 @@ from helpers.course.grading import box, course_copy
 TICK = 0.1  # seconds between two looks, growing to
 LONGEST_TICK = 0.4
 MOST_LINE, MOST_TOLD = 4_000_000, 40_000_000  # bytes of one line, and of all that a program tells
+REMEDY = ". Is bwrap allowed to make user namespaces on this system? Allow it, or grade in a virtual machine."
 MISSING = {"outcome": "", "reason": "", "evidence": ""}
 
 
@@ -65,9 +66,8 @@ def run_job(job, stopped=None):
             program.end()
         told.listener.join(10)
         if not told.ready and why != "stopped":
-            raise BoxError(
-                f"The box does not start: {(folder / 'said').read_text(errors='replace').strip() or 'it said nothing'}"
-            )
+            said = (folder / "said").read_text(errors="replace").strip() or "it said nothing"
+            raise BoxError(f"The box does not start: {said}{REMEDY if job['walls'] else ''}")
     return {
         "gathered": told.gathered,
         "missing": told.missing,

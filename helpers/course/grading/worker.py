@@ -29,7 +29,7 @@ def main():
     try:
         cells = _code_cells(_lay_out(order))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        say(unreadable=f"is no notebook that can be read ({type(error).__name__})", over=True)
+        say(unreadable=f"cannot be read as a notebook ({type(error).__name__})", over=True)
         os._exit(0)
     _limit(order["limits"])
     if not order["walls"]:
