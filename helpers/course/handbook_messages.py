@@ -63,7 +63,7 @@ def _named(node):
     else:
         return
     for name, value in pairs:
-        text = _text(value)
+        text = _text(value).replace("….", "…")
         if isinstance(name, ast.Constant) and isinstance(name.value, str) and text and len(text.split()) >= 4:
             yield name.value, " ".join(text.split())
 
