@@ -301,7 +301,7 @@ def test_in_a_browser_from_a_file(built, width):
         page.keyboard.press("Enter")
         page.wait_for_url("**/lessons/33b_on_prem.html*")
         page.keyboard.press("/")
-        page.keyboard.type("no such word anywhere")
+        page.keyboard.type("zithers and xylophones")
         page.get_by_role("status").filter(has_text="Nothing found").wait_for()
         page.keyboard.press("Escape")
         assert page.locator(".found").is_hidden()

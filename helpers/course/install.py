@@ -201,7 +201,8 @@ def _install_by_npm(packages):
 
 def _install_lock(python):
     """By uv, which takes half a minute; by pip where uv cannot reach the packages (it ignores pip's settings)."""
-    locked = ["--require-hashes", "--requirement", str(LOCK)]
+    # The lock is complete. Left to look for themselves, pip finds a package that wants another one with an extra, and refuses.
+    locked = ["--no-deps", "--require-hashes", "--requirement", str(LOCK)]
     with tempfile.TemporaryDirectory() as folder:
         only_uv = Path(folder) / "uv.txt"
         only_uv.write_text(_lock_entry("uv"), encoding="utf-8")
