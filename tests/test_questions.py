@@ -415,18 +415,10 @@ def test_text_that_cannot_be_sent_and_endless_text(monkeypatch):
 
 
 def test_import_is_light():
-    code = (
-        "import numpy, time, sys; start = time.perf_counter(); import helpers.course.questions; "
-        "print(time.perf_counter() - start, 'pandas' in sys.modules)"
-    )
-    times, heavy = zip(
-        *[
-            subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-            for _ in range(3)
-        ],
-        strict=True,
-    )
-    assert min(map(float, times)) < 0.2 and set(heavy) == {"False"}
+    heavy = ("pandas", "sklearn", "mlflow", "matplotlib", "IPython", "filelock", "nbformat")
+    code = f"import sys; import helpers.course.questions; print([name for name in {heavy} if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 # --- hints and solutions -------------------------------------------------------------------------------------------------
