@@ -7,15 +7,16 @@ import hashlib
 import re
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 from helpers.course import install, release
 from helpers.course.grading import probes
 
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "grading_pages", "handbook_files", "slides_files")
+_BY_ONE = threading.Lock()  # several boxes begin at once, and the second should wait for the first one's copy
 
 
-@functools.cache
 def folder(root=install.ROOT):
     """Make the copy, once a process; it goes when the process ends.
 
@@ -31,6 +32,12 @@ def folder(root=install.ROOT):
     -------
     pathlib.Path
     """
+    with _BY_ONE:
+        return _made(root)
+
+
+@functools.cache
+def _made(root):
     copy = Path(tempfile.mkdtemp(prefix="workbook-course-")).resolve()
     atexit.register(shutil.rmtree, copy, ignore_errors=True)
     shutil.copytree(root / "helpers", copy / "helpers", ignore=LEFT_OUT)
