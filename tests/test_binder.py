@@ -156,6 +156,7 @@ def test_no_notebook_takes_more_than_a_visitor_has():
     big, unknown = too_big(batch.read_records(Path(install.ROOT)), names)
     assert not big, f"more than {LIMIT_MB} MB: {big}"
     if len(unknown) == len(names):
+        assert os.environ.get("CI") != "true", "the batch that comes before the tests has left no record"
         pytest.skip("nothing has been run here; run it by: make run")
     if unknown:
         print(f"not run here, or not passed: {', '.join(unknown)}")

@@ -249,6 +249,7 @@ def test_a_box_that_does_not_start_is_nobodys_fault(tmp_path, monkeypatch, capsy
         ({"submissions": "twice"}, "a is there twice"),
         ({"out": "class/grades"}, "lie in each other"),
         ({"out": "."}, "lie in each other"),
+        ({"out": "short"}, "cannot be written"),
         ({"only": ["99"]}, "There is no exercise '99'"),
         ({"time_limit": 0.0}, "must be above 0"),
         ({"jobs": 0}, "must be above 0"),

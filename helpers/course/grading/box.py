@@ -83,19 +83,9 @@ def boxed(limits):
         words += ["--symlink", str(Path(name).readlink()), name] if Path(name).is_symlink() else _read_only(name)
     for name in SETTINGS:
         words += _read_only(f"/etc/{name}")
-    words += [
-        "--ro-bind",
-        str(copy),
-        TOP,
-        *room,
-        f"{TOP}/exercises",
-        *room,
-        tempfile.gettempdir(),
-        *room,
-        "/home/learner",
-        *room,
-        "/cache",
-    ]
+    words += ["--ro-bind", str(copy), TOP]
+    for place in (f"{TOP}/exercises", tempfile.gettempdir(), "/home/learner", "/cache"):
+        words += [*room, place]
     for path in _cached():
         words += ["--ro-bind", str(path), f"/cache/{path.name}"]
     for place in _pythons():

@@ -38,7 +38,7 @@ def main(options, root=install.ROOT):
     try:
         plan = _plan(options, root)
         with batch_files.held(plan["out"]), batch.terminated_as_interrupted():
-            return _grade(plan, options)
+            return _grade(plan, options, plan["secret"] or _own_secret(plan["out"]))
     except (BatchError, submissions.SubmissionsError, runner.BoxError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -61,19 +61,24 @@ def _plan(options, root):
         raise BatchError(f"There is no exercise {error.args[0]!r}. There are: {', '.join(every)}.") from None
     for name in others:
         print(f"{name} is neither a folder nor a zip: it is passed over.", flush=True)
-    return {"submissions": found, "exercises": wanted, "out": out, "secret": _secret(options.secret, out)}
+    return {"submissions": found, "exercises": wanted, "out": out, "secret": _given_secret(options.secret)}
 
 
-def _secret(file, out):
-    """What the seeds are made from; made once, and kept beside what was graded with it."""
-    if file is not None:
-        try:
-            text = Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BatchError(f"{file} cannot be read as the secret ({type(error).__name__}).") from None
-        if len(text) < 16:
-            raise BatchError(f"{file} holds {len(text)} characters; a secret that nobody guesses has at least 16.")
-        return text
+def _given_secret(file):
+    """What the seeds are made from, where somebody brings it; else None."""
+    if file is None:
+        return None
+    try:
+        text = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BatchError(f"{file} cannot be read as the secret ({type(error).__name__}).") from None
+    if len(text) < 16:
+        raise BatchError(f"{file} holds {len(text)} characters; a secret that nobody guesses has at least 16.")
+    return text
+
+
+def _own_secret(out):
+    """The same, made once and kept beside what was graded with it."""
     file = out / "secret"
     if not file.exists():
         batch_files.write(file, secrets.token_hex(16) + "\n")
@@ -81,10 +86,10 @@ def _secret(file, out):
     return file.read_text(encoding="utf-8").strip()
 
 
-def _grade(plan, options):
+def _grade(plan, options, secret):
     limits = asdict(box.Limits(seconds=options.time_limit, cell_seconds=options.time_limit / 3))
     settings = {"limits": limits, "walls": not options.trusted, "course": course_copy.fingerprint()}
-    seeds = {name: _seeds(plan["secret"], exercise) for name, exercise in plan["exercises"].items()}
+    seeds = {name: _seeds(secret, exercise) for name, exercise in plan["exercises"].items()}
     work = grading.Grading(plan["out"], plan["submissions"], plan["exercises"], seeds, settings)
     results = pool.each(runner.run_job, work.jobs(), at_once=options.jobs, scheduler=options.scheduler)
     with contextlib.closing(results), _progress(len(plan["submissions"])) as tell:

@@ -13,7 +13,7 @@ from pathlib import Path
 from helpers.course import install, release
 from helpers.course.grading import probes
 
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "grading_pages", "handbook_files", "slides_files")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "classroom_files", "handbook_files", "slides_files")  # pages of the instructor's
 _BY_ONE = threading.Lock()  # several boxes begin at once, and the second should wait for the first one's copy
 
 
