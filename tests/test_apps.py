@@ -12,7 +12,8 @@ import pytest
 from helpers import flights, forecasts, gradio_app, model_source, modeling, serving, streamlit_app
 from helpers.course import lab
 from tests.browser import PICTURES, SENTENCE, chromium, upload
-from tests.test_jupyterlab import CONNECTED, wait_for
+from tests.lab_server import wait_for
+from tests.test_jupyterlab import CONNECTED
 
 KINDS = {"gradio": gradio_app, "streamlit": streamlit_app}
 WANTED = "300 flights forecast by model version 7"

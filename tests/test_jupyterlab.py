@@ -1,16 +1,12 @@
 """A learner's JupyterLab, in a real browser: 22a and its exercise are opened and run, and the checks are read off the screen."""
 
 import shutil
-import socket
-import subprocess
-import sys
 import urllib.request
-from contextlib import closing
 
 import nbformat
 import pytest
 
-from helpers.course import lab
+from tests import lab_server
 from tests.notebook_files import ROOT, code_cells
 
 CHROMIUM = [
@@ -38,40 +34,15 @@ def workbook(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(workbook, tmp_path_factory):
     own = tmp_path_factory.mktemp("jupyter")
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "WORKBOOK_DATA")
     config = own / "JUPYTER_CONFIG_DIR" / "serverconfig"
     config.mkdir(parents=True)
     (config / "flight_delay_workbook.json").write_text('{"tour_offered": true}')  # as on every start but the first
-    environment = lab.environment() | {name: str(own / name) for name in names}
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={workbook}", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-        f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True",
-    ]  # fmt: skip
-    with (own / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=workbook)
+    process, address = lab_server.started(workbook, own, "--LabApp.expose_app_in_browser=True")
     try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(f"{address}/api", process, own / "log")
         yield address
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def wait_for(address, process, log):
-    import time
-
-    for _ in range(300):
-        assert process.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"JupyterLab did not answer:\n{log.read_text()}")
 
 
 @pytest.fixture

@@ -1,20 +1,16 @@
 """JupyterLab below a path, as on a hub, used with the keyboard alone: the tour, the launcher, and each tile."""
 
 import shutil
-import socket
-import subprocess
-import sys
-from contextlib import closing
 
 import psutil
 import pytest
 from tensorboardX import SummaryWriter
 
-from helpers.course import lab
+from tests import lab_server
 from tests.axe import serious
 from tests.browser import chromium
 from tests.notebook_files import ROOT
-from tests.test_jupyterlab import PICTURES, wait_for
+from tests.test_jupyterlab import PICTURES
 
 pytestmark = pytest.mark.needs("chromium")
 FOCUSED = """() => {
@@ -32,21 +28,8 @@ def server(tmp_path_factory):
     shutil.copy(ROOT / "notebooks/00_start_here.ipynb", folder / "notebooks")
     with SummaryWriter(str(folder / "notebooks/work/22c/logs/mine")) as writer:
         writer.add_scalar("loss", 1.0, 1)
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "WORKBOOK_DATA")
-    environment = lab.environment() | {name: str(own / name) for name in names}
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-        f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.base_url=/user/x/",
-    ]  # fmt: skip
-    with (own / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
-    family = []
+    process, address = lab_server.started(folder, own, base="/user/x")
     try:
-        address = f"http://127.0.0.1:{port}/user/x"
-        wait_for(f"{address}/api", process, own / "log")
         yield address
     finally:
         family = psutil.Process(process.pid).children(recursive=True)
