@@ -219,6 +219,7 @@ def _grade_options(job):
     job.add_argument("submissions", metavar="SUBMISSIONS", help="a folder with a folder or a zip for each learner; only read")
     job.add_argument("-o", "--out", default="build/grades", metavar="OUT", help="the folder to write; build/grades by default")
     job.add_argument("--only", action="append", default=[], metavar="NAME", help="this exercise (22a …); may be said again")
+    job.add_argument("--again", action="append", default=[], metavar="LEARNER", help="run this learner anew; may be said again")
     job.add_argument("--jobs", type=int, default=None, metavar="N", help="how many at once; as many as cores by default")
     job.add_argument("--time-limit", type=float, default=900, metavar="SECONDS", help="for one exercise; 900 by default")
     job.add_argument("--secret", default=None, metavar="FILE", help="what the seeds are made from; made in OUT by default")

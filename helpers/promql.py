@@ -11,6 +11,7 @@ import collections
 import functools
 import re
 
+from helpers import promql_patterns
 from helpers.promql_values import COMPARE, FUNCTIONS, QueryError, calculate, combine, over_windows, total
 
 __all__ = ["QueryError", "milliseconds", "parse", "read_series"]
@@ -22,6 +23,7 @@ TOKEN = re.compile(
     re.ASCII,
 )
 LEVELS = [("or",), ("and", "unless"), ("==", "!=", "<", "<=", ">", ">="), ("+", "-"), ("*", "/")]  # the loosest first
+LONGEST = 5_000  # characters of an expression
 SUBSET = "Used here are selectors, rate, increase, …_over_time, absent, sum by, + - * /, comparisons, and, or, unless."
 
 Node = collections.namedtuple("Node", "kind at equal", defaults=((),))  # kind: scalar, vector or window; at: (store, ms) -> value
@@ -121,6 +123,8 @@ def milliseconds(duration):
 class _Parser:
     def __init__(self, text):
         self.text, self.tokens, at = text, [], 0
+        if len(text) > LONGEST:
+            raise QueryError(f"{text[:40]}… has {len(text)} characters; at most {LONGEST} are evaluated here.")
         text = text.rstrip()
         while at < len(text):
             found = TOKEN.match(text, at)
@@ -256,7 +260,7 @@ class _Parser:
 def _matcher(name, operation, value):
     if operation in ("=", "!="):
         return lambda labels: (labels.get(name, "") == value) == (operation == "=")
-    pattern = re.compile(value)
+    pattern = promql_patterns.read(value)
     return lambda labels: bool(pattern.fullmatch(labels.get(name, ""))) == (operation == "=~")
 
 

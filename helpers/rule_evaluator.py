@@ -15,8 +15,9 @@ from helpers.alert_rules import AlertingError, read_yaml
 from helpers.promql import QueryError
 
 TEMPLATE = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
-PARTS = re.compile(r'\$value|\$labels\.(\w+)|\$value \| (humanizePercentage)|printf "(%\.\d+[feg]%?%?)" \$value')
+PARTS = re.compile(r'\$value|\$labels\.(\w+)|\$value \| (humanizePercentage)|printf "(%\.\d\d?[feg]%?%?)" \$value')
 KNOWN = {"alert", "expr", "for", "labels", "annotations"}
+LONGEST = 2_000  # characters of a label or an annotation; each alert at each evaluation has one of its own
 
 
 class RuleError(AlertingError):
@@ -128,12 +129,15 @@ class _Alert:
         return {name: text for name, text in mixed.items() if text and name != "__name__"}
 
     def fill(self, text, labels, value):
+        text = str(text)
+        if len(text) > LONGEST:
+            raise RuleError(f"{self.name}: {text[:40]!r}… has {len(text)} characters; at most {LONGEST} are evaluated here.")
+
         def one(found):
             part = PARTS.fullmatch(found[1])
             if not part:
-                raise RuleError(
-                    f"{self.name}: the template {found[0]} is outside what is evaluated here: use $value or $labels.x."
-                )
+                told = "use $value or $labels.x, and printf with at most 99 places."
+                raise RuleError(f"{self.name}: the template {found[0]} is outside what is evaluated here: {told}")
             if part[1]:
                 return labels.get(part[1], "")
             shape = "%.4g%%" if part[2] else part[3]
@@ -141,7 +145,7 @@ class _Alert:
                 return shape % (100 * value if part[2] else value)
             return _as_go(value) + "%" * (shape or "").endswith("%%")
 
-        return TEMPLATE.sub(one, str(text))
+        return TEMPLATE.sub(one, text)
 
 
 def _read(rules):

@@ -69,11 +69,12 @@ def on_two_cores(folder):
 
 
 def with_many(folder):
-    """A thousand learners who have not begun: the grader's own memory beside that of a hundred."""
+    """A thousand learners, a tenth of whom solved the exercise: the grader's own memory beside that of a hundred."""
     peak = {}
     for count in (MANY // 10, MANY):
         handed_in = folder / f"many-{count}"
-        for number in range(count):
+        bench_grading_peers.submissions(handed_in, bench_grading_peers.EXERCISE, count // 10)
+        for number in range(count - count // 10):
             hostile.write(handed_in, f"learner {number}", [f"# learner {number}"])
         peak[count] = peak_memory(graded(handed_in, folder / f"many-out-{count}"))
     growth = peak[MANY] / peak[MANY // 10]
@@ -90,11 +91,12 @@ def run(command):
 
 
 def peak_memory(command):
-    """MB of the largest process among a command and what it started: here the grader, since a notebook without code is small."""
-    script = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
-    script += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    told = subprocess.run([sys.executable, "-c", script, *command], cwd=ROOT, check=True, capture_output=True, text=True)
-    return int(told.stdout) / (1e6 if sys.platform == "darwin" else 1e3)
+    """MB of the grader itself at its peak: what it starts, boxes and judges, has limits of its own."""
+    script = "import resource, sys; from helpers import __main__ as course; course.main(sys.argv[1:]); "
+    script += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    words = [sys.executable, "-c", script, *command[3:]]
+    told = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+    return int(told) / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ for _cell in json.loads((ROOT / "solutions" / f"{EXERCISE}.ipynb").read_text(enc
         ANSWERS[len(ANSWERS) + 1] = _source
 SEAL = "import hashlib, json\ndef seal(entry):\n    content = {k: v for k, v in entry.items() if k != 'seal'}\n"
 SEAL += "    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]"
+PACKED = {"stored": zipfile.ZIP_STORED, "deflated": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}
 NAMES = {1: "objections_to_feed", 2: "objections_to_release", 3: "whom_to_call", 4: "first_misfit"}
 IMPORT = "from helpers.course.questions import check, hint, solution"
 FIND_OUT = """
@@ -127,6 +128,25 @@ for stream in range(3, 64):
     except OSError:
         pass
 """
+SERVE = """
+import subprocess, sys
+program = "import socket, time; s = socket.create_server(('127.0.0.1', PORT)); print(1, flush=True); time.sleep(600)"
+served = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True)
+served.stdout.readline()
+"""
+TELL_SEED = """
+from helpers.course import questions
+collector = questions.check.__self__
+collector.say(ask="11.1")
+raise RuntimeError("SEED " + collector.hears.readline().decode())
+"""
+OTHER_EVIDENCE = """
+from helpers.course import questions
+collector = questions.check.__self__
+collector.say(ask="11.1")
+collector.hears.readline()
+collector.say(gathered="11.1", outcome="", reason="", evidence='{"x": 1}')
+"""
 FILL_DISK = """
 for n in range(40):
     with open(f"full-{n}", "wb") as file:
@@ -198,7 +218,9 @@ def a_class(folder, places, port, mark):
         "looks outward": (cells(after_first=[OUTWARD.replace("PORT", str(port))]), everything, ""),
         "patches the check": (cells(before=[PATCH], solved=(2,)), (2,), ""),
         "prints 1 GB": (cells(after_first=["for _ in range(1000):\n    print('x' * 1_000_000)"]), everything, ""),
+        "sends other evidence": (cells(after_first=[OTHER_EVIDENCE], solved=(1, 3)), (3,), ""),
         "speaks for the check": (cells(after_first=[SPEAK], solved=(1,)), first, ""),
+        "tells its seed": (cells(after_first=[TELL_SEED]), everything, "SEED"),
         "writes into every pipe": (cells(after_first=[SHOUT]), first, "in code cell 4 and was ended"),
         "writes into others": (cells(after_first=[TOUCH_OTHERS.replace("(PLACES)", repr(places))]), everything, ""),
         "Zoë d'Àvila <b>": (cells(solved=(1, 3)), (1, 3), ""),
@@ -215,6 +237,11 @@ def a_class(folder, places, port, mark):
         archive.writestr(f"mine/{EXERCISE}.ipynb", notebook(cells()))
         archive.writestr("../climbed.txt", "mine")
         archive.writestr("/climbed.txt", "mine")
+    with zipfile.ZipFile(folder / "cannot lie in a folder.zip", "w") as archive:
+        archive.writestr(f"mine/{EXERCISE}.ipynb", notebook(cells()))
+        for name in ("mine/a", "mine/a/b", "mine/" + "x" * 260):
+            archive.writestr(name, "mine")
+    damaged_zips(folder)
     link = zipfile.ZipInfo(f"{EXERCISE}.ipynb")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(folder / "links out.zip", "w") as archive:
@@ -226,12 +253,28 @@ def a_class(folder, places, port, mark):
         "climbs out": (everything, "leads outside"),
     }
     expected |= {"links out": ((), "is a link")}
+    expected |= {"cannot lie in a folder": (everything, "a file and a folder at once: mine/a/b; left out, since its name is too")}
+    expected |= {f"damaged {way}": ((), "cannot be read" if way == "bzip2" else "no zip file that can be read") for way in PACKED}
     if os.name != "nt":
         (folder / "links").mkdir()
         (folder / "links" / f"{EXERCISE}.ipynb").symlink_to(ROOT / "solutions" / f"{EXERCISE}.ipynb")
         (folder / "links" / "others").symlink_to(folder, target_is_directory=True)
         expected |= {"links": ((), "is a link")}
     return expected
+
+
+def damaged_zips(folder):
+    """A zip packed in each way, its content broken."""
+    for way, kind in PACKED.items():
+        file, name = folder / f"damaged {way}.zip", f"{EXERCISE}.ipynb"
+        with zipfile.ZipFile(file, "w", kind) as archive:
+            archive.writestr(name, notebook(cells()))
+        raw, begin = bytearray(file.read_bytes()), 30 + len(name)
+        if way == "lzma":
+            raw[begin + 4] = 0xFF  # says how it is packed
+        else:
+            raw[begin : begin + 40] = b"\xff" * 40
+        file.write_bytes(raw)
 
 
 def content(folder):

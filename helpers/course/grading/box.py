@@ -6,6 +6,7 @@ own and limits, and no walls.
 """
 
 import os
+import platform
 import shutil
 import sys
 import tempfile
@@ -24,8 +25,16 @@ SETTINGS = (
     "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "passwd", "prometheus", "protocols", "services", "ssl",
 )  # fmt: skip
 KEPT = ("LANG", "LC_ALL", "TZ", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE")
+ROOMS = (f"{TOP}/exercises", tempfile.gettempdir(), "/home/learner", "/cache", "/dev/shm")  # what it may write to
 START = "from helpers.course.grading import worker; worker.main()"
 BEHIND = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-P', '-c', {start!r}]))"
+
+
+NO_BOX = "bwrap (bubblewrap) is not on this machine ({}). Install it, or grade with --trusted what you trust."
+
+
+class BoxError(Exception):
+    """The box itself cannot be used on this machine; the message says what it said. No learner is to blame."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Limits:
     memory : int
         Bytes, of all its processes together.
     disk : int
-        Bytes, in each of the folders that it may write to.
+        Bytes, in all the folders that it may write to. They lie in memory.
     processes : int
         At once.
     """
@@ -74,17 +83,24 @@ def boxed(limits):
     -------
     list of str
         For `subprocess.Popen`, with `environment(TOP, "/home/learner", "/cache")` and nothing else of this process.
+
+    Raises
+    ------
+    BoxError
+        This machine has no bubblewrap.
     """
+    if not available():
+        raise BoxError(NO_BOX.format(platform.node()))
     copy, room = course_copy.folder(), ["--size", str(limits.disk), "--tmpfs"]
     words = [shutil.which("bwrap"), "--unshare-all", "--die-with-parent", "--new-session", "--hostname", "workbook"]
-    words += ["--uid", "1000", "--gid", "1000", "--proc", "/proc", "--dev", "/dev", *room, "/dev/shm"]
+    words += ["--uid", "1000", "--gid", "1000", "--proc", "/proc", "--dev", "/dev", *room, ROOMS[-1]]
     words += _read_only("/usr")
     for name in SYSTEM:
         words += ["--symlink", str(Path(name).readlink()), name] if Path(name).is_symlink() else _read_only(name)
     for name in SETTINGS:
         words += _read_only(f"/etc/{name}")
     words += ["--ro-bind", str(copy), TOP]
-    for place in (f"{TOP}/exercises", tempfile.gettempdir(), "/home/learner", "/cache"):
+    for place in ROOMS[:-1]:
         words += [*room, place]
     for path in _cached():
         words += ["--ro-bind", str(path), f"/cache/{path.name}"]

@@ -1,6 +1,7 @@
 """`python -m helpers grade SUBMISSIONS -o OUT`: from a class's folders and zips to scores, feedback pages and an overview."""
 
 import contextlib
+import json
 import secrets
 import sys
 from dataclasses import asdict
@@ -10,7 +11,8 @@ import rich.progress
 
 from helpers.course import batch, batch_files, install, pool
 from helpers.course.batch_files import BatchError
-from helpers.course.grading import assignments, box, course_copy, grading, marks, runner, submissions
+from helpers.course.classroom import shown
+from helpers.course.grading import assignments, box, course_copy, grading, runner, submissions
 
 NO_BOX = (
     "Programs of learners are run here, and this machine has no box for them: bubblewrap, which is for Linux "
@@ -25,8 +27,8 @@ def main(options, root=install.ROOT):
     Parameters
     ----------
     options : argparse.Namespace
-        `submissions`, `out`, `only`, `jobs`, `time_limit`, `secret`, `trusted`, `scheduler`, as `python -m helpers grade
-        --help` says.
+        `submissions`, `out`, `only`, `again`, `jobs`, `time_limit`, `secret`, `trusted`, `scheduler`, as `python -m helpers
+        grade --help` says.
     root : pathlib.Path, optional
         The workbook's folder.
 
@@ -39,7 +41,7 @@ def main(options, root=install.ROOT):
         plan = _plan(options, root)
         with batch_files.held(plan["out"]), batch.terminated_as_interrupted():
             return _grade(plan, options, plan["secret"] or _own_secret(plan["out"]))
-    except (BatchError, submissions.SubmissionsError, runner.BoxError) as error:
+    except (BatchError, submissions.SubmissionsError, box.BoxError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -59,9 +61,27 @@ def _plan(options, root):
         wanted = assignments.chosen(every, options.only)
     except KeyError as error:
         raise BatchError(f"There is no exercise {error.args[0]!r}. There are: {', '.join(every)}.") from None
+    again = options.again
+    strangers = sorted(set(again) - {submission.learner for submission in found})
+    if strangers:
+        raise BatchError(f"--again {strangers[0]}: no learner of {here} has this name. It is that of the folder or the zip.")
+    if options.only:
+        _keep_others(out, wanted)
     for name in others:
         print(f"{name} is neither a folder nor a zip: it is passed over.", flush=True)
-    return {"submissions": found, "exercises": wanted, "out": out, "secret": _given_secret(options.secret)}
+    secret = _given_secret(options.secret)
+    return {"submissions": found, "exercises": wanted, "out": out, "secret": secret, "again": again}
+
+
+def _keep_others(out, wanted):
+    """Refuse to write a table of some exercises over one that has others too."""
+    for path in (out / "learners").glob("*.json"):
+        others = sorted(set(json.loads(path.read_text(encoding="utf-8"))["assignments"]) - set(wanted))
+        if others:
+            raise BatchError(
+                f"{out} has the grades of {others[0]} too, and --only would take them away: name another folder by -o, or leave "
+                "--only out (what was graded is not run again)."
+            )
 
 
 def _given_secret(file):
@@ -89,39 +109,48 @@ def _own_secret(out):
 def _grade(plan, options, secret):
     limits = asdict(box.Limits(seconds=options.time_limit, cell_seconds=options.time_limit / 3))
     settings = {"limits": limits, "walls": not options.trusted, "course": course_copy.fingerprint()}
-    seeds = {name: _seeds(secret, exercise) for name, exercise in plan["exercises"].items()}
-    work = grading.Grading(plan["out"], plan["submissions"], plan["exercises"], seeds, settings)
-    results = pool.each(runner.run_job, work.jobs(), at_once=options.jobs, scheduler=options.scheduler)
-    with contextlib.closing(results), _progress(len(plan["submissions"])) as tell:
+    about = {"again": plan["again"], "at_once": options.jobs}
+    work = grading.Grading(plan["out"], plan["submissions"], plan["exercises"], secret, settings, **about)
+    with contextlib.ExitStack() as stack:
+        stack.callback(work.stop)
+        results = pool.each(runner.run_job, work.jobs(), at_once=options.jobs, scheduler=options.scheduler)
+        stack.enter_context(contextlib.closing(results))
+        tell = stack.enter_context(_progress(len(plan["submissions"])))
         for key, future in results:
             work.take(*key, _result(key, future))
             tell(work.finished())
-        tell(work.finished())
-    broken = work.close()
-    _report(plan["out"], work, broken)
-    return 1 if broken else 0
-
-
-def _seeds(secret, exercise):
-    return {question_id: marks.seed(secret, question_id) for question_id in exercise.questions}
+        tell(work.finished(wait=True))
+        work.close()
+    _report(plan["out"], work)
+    return 1 if work.broken else 0
 
 
 def _result(key, future):
     try:
         return future.result()
-    except runner.BoxError:
+    except box.BoxError:
         raise
     except Exception as error:  # such as a worker of the cluster that has gone
         told = f"{key[0]}, {key[1]}: could not be run ({type(error).__name__}: {error})."
         raise BatchError(f"{told} What was graded by then is kept: grade again to go on.") from error
 
 
-def _report(out, work, broken):
+def _report(out, work):
     handed_in, everybody = work.handed_in, len(work.submissions)
     print(f"{handed_in} of {everybody} learners handed something in. Scores: {out / 'scores.csv'}")
-    if broken:
-        print(f"The check itself failed for {', '.join(sorted(broken))}: please report this. The overview tells more.")
+    if work.broken:
+        print(f"The check itself failed for {', '.join(sorted(work.broken))}: please report this. The overview tells more.")
+    if work.look:
+        print(f"A check could not judge an answer of {_some(work.look)}: have a look, the overview tells which.")
+    if work.ended:
+        told = _some(work.ended)
+        print(f"Not run to the end: {told}. If this machine was the reason, run a learner's programs anew by --again NAME.")
     print(f"Open {out / 'index.html'} in a browser.")
+
+
+def _some(names):
+    names = [shown(name, 40) for name in sorted(names)]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 @contextlib.contextmanager

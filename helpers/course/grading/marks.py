@@ -1,36 +1,38 @@
-"""Judges what came out of the boxes, in the grader's own process: no learner's code ever runs here."""
+"""Marks what came out of the boxes: each question's outcome, and the points. No learner's code ever runs here."""
 
 import hashlib
 import json
 
 from helpers.course import asking
-from helpers.course.grading import alarm
+from helpers.course.grading import judging
 from helpers.course.verdict import ERROR, NOT_ATTEMPTED, NOT_YET, PASSED
 
 NOT_REACHED = "not reached"  # the program was ended before this question's turn
-BROKEN = "check failed"  # the question's own fault
 LONGEST = 800  # characters of a reason
-JUDGING = 600  # seconds that a judge may take: the longest takes one minute of a busy machine
 
 
-def seed(secret, question_id):
-    """The seed of a question: the same for every learner, and known to no one without the secret.
+def seed(secret, question_id, files):
+    """The seed of a question: known to no one without the secret, and another one as soon as the submission changes.
+
+    A program in the box hears its seeds, and may tell them in an exception. With other files they are worth nothing.
 
     Parameters
     ----------
     secret : str
     question_id : str
+    files : str
+        What names the files that were handed in, to the byte: a hash.
 
     Returns
     -------
     int
         64 bits.
     """
-    return int.from_bytes(hashlib.sha256(f"{secret}\n{question_id}".encode()).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(f"{secret}\n{question_id}\n{files}".encode()).digest()[:8], "big")
 
 
-def mark(exercise, result, seeds):
-    """Judge one exercise of one learner.
+def mark(exercise, result, seeds, decide=judging.decide):
+    """Mark one exercise of one learner.
 
     Parameters
     ----------
@@ -39,19 +41,23 @@ def mark(exercise, result, seeds):
         As from `runner.run_job`.
     seeds : dict of str to int
         Those that the job was given.
+    decide : callable, optional
+        Judges, as `judging.decide` does in this process, and `judging.Judge.decide` in one of its own.
 
     Returns
     -------
     dict
-        `title`, `score`, `max_score`, `trouble`, `questions`: by id a dict of `title`, `outcome`, `reason`,
-        `misconception`, `points`.
+        `title`, `score`, `max_score`, `trouble`, `look` (lines on answers that the instructor should look at), `questions`: by
+        id a dict of `title`, `outcome`, `reason`, `misconception`, `points`.
     """
-    questions = {question_id: _marked(question_id, result, seeds[question_id]) for question_id in exercise.questions}
+    told = {question_id: _judged(question_id, result, seeds[question_id], decide) for question_id in exercise.questions}
+    questions = {question_id: _marked(question_id, found) for question_id, found in told.items()}
     return {
         "title": exercise.title,
         "score": sum(question["points"] for question in questions.values() if question["outcome"] == PASSED),
         "max_score": sum(question["points"] for question in questions.values()),
         "trouble": result["trouble"] or "; ".join(f"Code cell {number} raised {what}" for number, what in result["raised"][:1]),
+        "look": [f"{question_id}: {found['look']}" for question_id, found in told.items() if found.get("look")],
         "questions": questions,
     }
 
@@ -70,31 +76,26 @@ def title(question_id):
     return asking.find(question_id).title
 
 
-def _marked(question_id, result, seed):
-    outcome, reason, misconception = _judged(question_id, result, seed)
+def _marked(question_id, found):
     return {
         "title": title(question_id),
-        "outcome": outcome,
-        "reason": str(reason)[:LONGEST],
-        "misconception": misconception,
+        "outcome": found["outcome"],
+        "reason": str(found["reason"])[:LONGEST],
+        "misconception": found.get("misconception"),
         "points": 1,
     }
 
 
-def _judged(question_id, result, seed):
+def _judged(question_id, result, seed, decide):
     if question_id not in result["gathered"]:
-        return (*_why_nothing(question_id, result), None)
+        outcome, reason = _why_nothing(question_id, result)
+        return {"outcome": outcome, "reason": reason}
     gathered = asking.Gathered(**result["gathered"][question_id])
-    if gathered.outcome not in ("", NOT_ATTEMPTED, ERROR, NOT_YET):
-        return NOT_YET, "What came out of its check cannot be read.", None
-    if not gathered.outcome and not _is_json(gathered.evidence):
-        return NOT_YET, "What came out of its check cannot be read.", None
-    try:
-        with alarm.within(JUDGING):
-            verdict = asking.decide(asking.find(question_id), gathered, seed)
-    except (asking.BrokenCheck, alarm.TooLong) as error:
-        return BROKEN, f"The check itself failed, the answer is not to blame ({error}).", None
-    return verdict.outcome, verdict.reason, getattr(verdict, "misconception", None)
+    if gathered.outcome in (NOT_ATTEMPTED, ERROR, NOT_YET):
+        return {"outcome": gathered.outcome, "reason": gathered.reason}
+    if gathered.outcome or not _is_json(gathered.evidence):
+        return {"outcome": NOT_YET, "reason": "What came out of its check cannot be read."}
+    return decide(question_id, gathered, seed)
 
 
 def _why_nothing(question_id, result):

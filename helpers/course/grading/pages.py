@@ -14,6 +14,7 @@ NAME = 80  # characters of a learner's name that are shown
 LINES = 12  # of a reason
 FIRST = 20  # questions of the class that are seen at once
 STEPS = 3  # that a learner is asked to take first
+LONGEST = 240  # characters of a trouble
 TROUBLES = 200  # learners whose trouble is told; the others are marked in the table
 
 TODO = {  # the page puts the call of the hint in the place of HINT
@@ -141,10 +142,18 @@ def _assignment(number, work):
     return {
         "title": shown(work["title"]),
         "when": classroom.when(work["timestamp"]),
+        "chosen": _chosen(work),
         "trouble": _sentence(work["trouble"]),
         "passed": sum(question["outcome"] == "passed" for question in found),
         "questions": found,
     }
+
+
+def _chosen(work):
+    """Of several notebooks of one exercise, which was graded."""
+    if not work.get("others"):
+        return ""
+    return f"Of {work['others'] + 1} notebooks of this exercise, {shown(work['notebook'], NAME)} was graded"
 
 
 def _learner(record, folder, number):
@@ -157,15 +166,16 @@ def _learner(record, folder, number):
         "handed_in": f"{len(works)} of {number}",
         "passed": outcomes.count("passed"),
         "questions": len(outcomes),
-        "trouble": bool(record["trouble"]) or any(work["trouble"] for work in works),
+        "trouble": bool(record["trouble"]) or any(work["trouble"] or work.get("look") for work in works),
     }
 
 
 def _troubles(record, assignments):
     """At most three for a learner: what befell all of it, then what befell each assignment."""
-    told = [shown(record["trouble"], 160)] * bool(record["trouble"])
-    works = [(name, work) for name, work in record["assignments"].items() if work["trouble"]]
-    told += [f"{shown(assignments[name]['title'], 60)}: {shown(work['trouble'], 160)}" for name, work in works]
+    told = [shown(record["trouble"], LONGEST)] * bool(record["trouble"])
+    for name, work in record["assignments"].items():
+        lines = [work["trouble"]] * bool(work["trouble"]) + work.get("look", [])
+        told += [f"{shown(assignments[name]['title'], 60)}: {shown(line, LONGEST)}" for line in lines]
     return told if len(told) <= 3 else [*told[:3], f"and {len(told) - 3} more"]
 
 

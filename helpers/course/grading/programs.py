@@ -1,6 +1,8 @@
 """A learner's program while it runs: started in the box or without it, looked at, and ended with all that came of it."""
 
+import os
 import subprocess
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -10,7 +12,9 @@ import psutil
 from helpers.course import batch_processes
 from helpers.course.grading import box, course_copy
 
-_PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+_PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+FEW = 20  # processes, up to which shared memory is counted exactly
+MOST_WORDS = 10_000  # bytes kept of what a box complains about
 
 
 class Walled:
@@ -20,36 +24,39 @@ class Walled:
     ----------
     job : dict
         As `runner.run_job` takes it.
-    said : file
-        Where the box itself may complain.
+
+    Raises
+    ------
+    box.BoxError
+        This machine has no bubblewrap.
     """
 
-    def __init__(self, job, said):
+    def __init__(self, job):
         command = box.boxed(box.Limits(**job["limits"]))
         environment = box.environment(box.TOP, "/home/learner", "/cache")
-        self.process = subprocess.Popen(command, env=environment, stderr=said, **_PIPES)
-        self.peak = 0
+        self.process = subprocess.Popen(command, env=environment, **_PIPES)
+        self.words = _Words(self.process.stderr)
+        self.limits, self.peak = box.Limits(**job["limits"]), 0
 
     def sample(self):
         """Look at it: how many processes there are, and how many bytes of memory they have together."""
-        count, memory = 0, 0
-        for process in _children(self.process.pid):
-            try:
-                used = process.memory_info()
-                memory += used.rss - used.shared  # what several processes share is small beside the limit
-                count += 1
-            except psutil.Error:
-                continue
+        everyone = _children(self.process.pid, most=self.limits.processes + 1)
+        if len(everyone) > self.limits.processes:  # it is ended for that, and the more of them, the longer any other look
+            return len(everyone), 0
+        own, shared = map(sum, zip(*map(_memory, everyone), strict=True)) if everyone else (0, 0)
+        if own <= self.limits.memory < own + shared and len(everyone) <= FEW:
+            shared = sum(map(_part_of_shared, everyone))  # exact, and slow while processes fork
+        memory = own + shared + _nameless(everyone)
         self.peak = max(self.peak, memory)
-        return count, memory
+        return len(everyone), memory
 
     def written(self):
-        """Bytes that it has written and that nothing else limits: none, since its folders are of limited size."""
-        return 0
+        """Bytes in all the folders that it may write to."""
+        return sum(_used(f"/proc/{first}/root{place}") for first in _listed(self.process.pid)[:1] for place in box.ROOMS)
 
     def end(self):
         """End it, and all that it started."""
-        for first in _direct_children(self.process.pid):
+        for first in _listed(self.process.pid):
             _kill(first)
         self.process.kill()
         self.process.wait()
@@ -63,21 +70,20 @@ class Trusted:
     ----------
     job : dict
         As `runner.run_job` takes it.
-    said : file
-        Where Python itself may complain.
     folder : pathlib.Path
         Its own; it is there, and empty but for what the caller keeps in it.
     """
 
-    def __init__(self, job, said, folder):
+    def __init__(self, job, folder):
         (folder / "exercises").mkdir()
         box.fill_cache(folder / "cache")
         self.folder, self.weighed, self.weight = folder, time.monotonic(), 0
         marker = uuid.uuid4().hex
         environment = box.environment(str(course_copy.folder()), str(folder / "home"), str(folder / "cache"))
         environment |= {batch_processes.MARKER: marker}
-        options = {"cwd": folder / "exercises", "start_new_session": True, "stderr": said, **_PIPES}
+        options = {"cwd": folder / "exercises", "start_new_session": True, **_PIPES}
         self.process = subprocess.Popen(box.unboxed(), env=environment, **options)
+        self.words = _Words(self.process.stderr)
         self.family = batch_processes.Family(marker, without=self.process.pid)
         self.peak = 0
 
@@ -109,50 +115,91 @@ def _size(path):
         return 0  # it has gone since
 
 
-def _children(pid):
-    """All that came of a process. The kernel's own lists where it keeps them; else a look at every process there is."""
-    lists = Path(f"/proc/{pid}/task/{pid}/children")
-    if not lists.exists():
-        return _of_psutil(pid)
+class _Words:
+    """The beginning of what a program complains about. All is read, so that it never waits; a file it could fill."""
+
+    def __init__(self, stream):
+        self.stream, self.kept = stream, b""
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        with self.stream:
+            while piece := self.stream.read1(MOST_WORDS):
+                self.kept += piece[: MOST_WORDS - len(self.kept)]
+
+    def text(self):
+        """What is kept, once the program has ended."""
+        self.reader.join(5)
+        return self.kept.decode(errors="replace").strip()
+
+
+def _children(pid, most):
+    """The numbers of the processes that came of a process; so many of them are enough."""
     found, todo = [], [pid]
-    while todo and len(found) < 5_000:
-        for number in _listed(todo.pop()):
-            todo.append(number)
-            try:
-                found.append(psutil.Process(number))
-            except psutil.Error:
-                continue
+    while todo and len(found) < most:
+        listed = _listed(todo.pop())
+        found += listed
+        todo += listed
     return found
 
 
-def _direct_children(pid):
-    try:
-        return psutil.Process(pid).children()
-    except psutil.Error:
-        return []
-
-
-def _of_psutil(pid):
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return []
-
-
 def _listed(pid):
-    """The children of all threads of a process."""
+    """The children of a process, by the kernel's own lists where it keeps them; else by a look at every process there is."""
     numbers = []
     try:
+        if not Path(f"/proc/{pid}/task/{pid}/children").exists():
+            return [process.pid for process in psutil.Process(pid).children()]
         for task in Path(f"/proc/{pid}/task").iterdir():
             numbers += (task / "children").read_text(encoding="ascii").split()
-    except OSError:
+    except (OSError, psutil.Error):
         pass  # it has just ended
     return [int(number) for number in numbers]
 
 
-def _kill(process):
+def _memory(pid):
+    """Bytes of a process's own, and of memory that it shares with others; not the pages of programs and libraries."""
+    return _sum_of_lines(f"/proc/{pid}/status", "RssAnon:"), _sum_of_lines(f"/proc/{pid}/status", "RssShmem:")
+
+
+def _part_of_shared(pid):
+    """Bytes of shared memory, divided by the number of processes that share them."""
+    return _sum_of_lines(f"/proc/{pid}/smaps_rollup", "Pss_Shmem:")
+
+
+def _sum_of_lines(file, name):
     try:
-        process.kill()
+        lines = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return 0  # it has just ended
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+def _nameless(processes):
+    """Bytes of memory in files without a place (memfd), which are in none of its folders."""
+    sizes = {}
+    for number in processes:
+        try:
+            for link in Path(f"/proc/{number}/fd").iterdir():
+                if str(link.readlink()).startswith("/memfd:"):
+                    about = link.stat()
+                    sizes[about.st_ino] = about.st_blocks * 512
+        except OSError:
+            continue  # it has just ended
+    return sum(sizes.values())
+
+
+def _used(place):
+    try:
+        about = os.statvfs(place)
+    except OSError:
+        return 0  # it has just ended
+    return (about.f_blocks - about.f_bfree) * about.f_frsize
+
+
+def _kill(number):
+    try:
+        psutil.Process(number).kill()
     except psutil.Error:
         pass  # it has ended
 

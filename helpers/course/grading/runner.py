@@ -5,6 +5,7 @@ A job goes in as data and comes back as data, so that it may as well run on anot
 
 import base64
 import json
+import platform
 import subprocess
 import tempfile
 import threading
@@ -18,10 +19,6 @@ LONGEST_TICK = 0.4
 MOST_LINE, MOST_TOLD = 4_000_000, 40_000_000  # bytes of one line, and of all that a program tells
 REMEDY = ". Is bwrap allowed to make user namespaces on this system? Allow it, or grade in a virtual machine."
 MISSING = {"outcome": "", "reason": "", "evidence": ""}
-
-
-class BoxError(Exception):
-    """The box itself cannot be used on this machine; the message says what it said. No learner is to blame."""
 
 
 def run_job(job, stopped=None):
@@ -45,16 +42,15 @@ def run_job(job, stopped=None):
 
     Raises
     ------
-    BoxError
+    box.BoxError
         The box does not start, or this machine has another version of the workbook than the one that sent the job.
     """
     if job["course"] != course_copy.fingerprint():
-        raise BoxError("The workbook on the worker's machine is not the one of the grader: bring both to one version.")
+        raise box.BoxError(f"The workbook on {platform.node()} is not the one of the grader: bring both to one version.")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="workbook-box-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        with (folder / "said").open("wb") as said:  # by the box itself: the program's own words go nowhere
-            program = programs.Walled(job, said) if job["walls"] else programs.Trusted(job, said, folder)
+        program = programs.Walled(job) if job["walls"] else programs.Trusted(job, folder)
         told = _Told(job, program.process)
         try:
             why = _watch(program, told, started, box.Limits(**job["limits"]), stopped)
@@ -62,8 +58,8 @@ def run_job(job, stopped=None):
             program.end()
         told.listener.join(10)
         if not told.ready and why != "stopped":
-            said = (folder / "said").read_text(errors="replace").strip() or "it said nothing"
-            raise BoxError(f"The box does not start: {said}{REMEDY if job['walls'] else ''}")
+            said = program.words.text() or "it said nothing"
+            raise box.BoxError(f"The box does not start on {platform.node()}: {said}{REMEDY if job['walls'] else ''}")
     return {
         "gathered": told.gathered,
         "missing": told.missing,
@@ -81,7 +77,7 @@ class _Told:
     def __init__(self, job, process):
         self.seeds, self.process = dict(job["seeds"]), process
         self.gathered, self.missing, self.raised = {}, [], []
-        self.ready, self.over, self.too_much = False, False, False
+        self.ready, self.over, self.too_much, self.garbled = False, False, False, False
         self.cell, self.asked, self.unreadable, self.core_seconds = 0, None, "", 0.0
         files = {name: base64.b64encode(raw).decode() for name, raw in job["files"].items()}
         order = {name: job[name] for name in ("notebook", "questions", "limits", "walls")} | {"files": files}
@@ -95,12 +91,21 @@ class _Told:
             self._answer(self.order)
             while line := self.process.stdout.readline(MOST_LINE):
                 total += len(line)
-                if total > MOST_TOLD or not line.endswith(b"\n"):
-                    self.too_much = len(line) == MOST_LINE or total > MOST_TOLD
+                self.too_much = len(line) == MOST_LINE or total > MOST_TOLD
+                if self.too_much or not line.endswith(b"\n"):
                     return
-                self._hear(json.loads(line))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return  # it ended, or somebody else wrote into the pipe: what was told by then counts
+                if not self._understood(line):
+                    return
+        except (OSError, ValueError):
+            return  # it ended: what was told by then counts
+
+    def _understood(self, line):
+        """Whether a line is ours. Somebody else may write into the pipe, and anything: what was told by then counts."""
+        try:
+            self._hear(json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError):
+            self.garbled = True
+        return not self.garbled
 
     def _hear(self, said):
         if "ready" in said:
@@ -133,7 +138,7 @@ def _watch(program, told, started, limits, stopped):
         try:
             program.process.wait(tick)
             told.listener.join(10)
-            return _ended(told, program.process.returncode, limits)
+            return _ended(told, program.process.returncode)
         except subprocess.TimeoutExpired:
             tick = min(LONGEST_TICK, tick * 1.5)
         where = f" in code cell {told.cell}" if told.cell else ""
@@ -142,22 +147,26 @@ def _watch(program, told, started, limits, stopped):
             return ""
         if stopped is not None and stopped():
             return "stopped"
-        if told.too_much:
-            return f"sent more than {MOST_LINE // box.MB} MB to its check{where} and was ended"
+        if told.too_much or told.garbled:
+            return f"{_sent(told)}{where} and was ended"
         if count > limits.processes:
             return f"started more than {limits.processes} processes{where} and was ended"
         if memory > limits.memory:
             return f"took more than {limits.memory / box.MB:.0f} MB of memory{where} and was ended"
         if program.written() > limits.disk:
-            return f"wrote more than {limits.disk / box.MB:.0f} MB{where} and was ended"
+            return f"wrote more than {limits.disk / box.MB:.0f} MB to disk{where} and was ended"
         if time.monotonic() - started > limits.seconds:
             return f"took more than {limits.seconds:g} s and was ended{where}"
 
 
-def _ended(told, code, limits):
+def _sent(told):
+    return f"sent more than {MOST_LINE // box.MB} MB to its check" if told.too_much else "wrote into the way to its check"
+
+
+def _ended(told, code):
     if told.over:
         return ""
-    if told.too_much:
-        return f"sent more than {MOST_LINE // box.MB} MB to its check and was ended"
+    if told.too_much or told.garbled:
+        return f"{_sent(told)} and was ended"
     where = f" in code cell {told.cell}" if told.cell else ""
     return f"ended its own process{where} (exit code {code})"

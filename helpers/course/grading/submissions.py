@@ -2,9 +2,11 @@
 
 import datetime
 import io
+import lzma
 import os
 import re
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -14,6 +16,12 @@ from pathlib import Path, PurePosixPath
 from helpers.course import release
 
 MOST_BYTES, MOST_FILES = 100_000_000, 5_000  # of one submission
+LONGEST_NAME, LONGEST_PLACE = 255, 1_000  # bytes that a file system takes for one name, and that we take for a whole place
+# What the standard library raises on a damaged zip, by the way in which it was packed and the place of the damage.
+DAMAGED = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError, struct.error,
+    ValueError, OverflowError, IndexError, MemoryError,
+)  # fmt: skip
 NOT_THEIRS = release.PASSED_OVER | {"__MACOSX"}  # made by a system or by a run
 
 
@@ -103,25 +111,28 @@ def read(submission):
     Returns
     -------
     Content
-        Links, places outside of the submission, and what is beyond `MOST_BYTES` or `MOST_FILES` are left out, and told.
+        Links, places outside of the submission, names that no file system takes, files that would have to lie in another file,
+        and what is beyond `MOST_BYTES` or `MOST_FILES` are left out, and told.
     """
     try:
         content = _gathered(_in_zip(submission.path) if submission.path.is_file() else _in_folder(submission.path))
         inner = [place for place in content.files if place.suffix.lower() == ".zip"]
         if len(inner) == 1 and not any(place.suffix == ".ipynb" for place in content.files):  # as some systems hand it on
             content = _gathered(_in_zip(io.BytesIO(content.files[inner[0]])))
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, zlib.error, ValueError) as error:
+    except DAMAGED as error:
         return Content({}, {}, f"is no zip file that can be read ({type(error).__name__})")
     except RuntimeError:
         return Content({}, {}, "is a zip with a password")
     except OSError as error:
         return Content({}, {}, f"cannot be read ({type(error).__name__}: {error.strerror or 'damaged'})")
+    except Exception as error:  # one submission in a way that nobody thought of: the class goes on, and the line names it
+        return Content({}, {}, f"cannot be read ({type(error).__name__}: {str(error)[:100]})")
     if not content.files and not content.trouble:
         return Content({}, {}, "is empty")
     return content
 
 
-def matched(exercises, places):
+def matched(exercises, places, times=None):
     """Find the notebooks of exercises among the files of a submission.
 
     Parameters
@@ -129,21 +140,30 @@ def matched(exercises, places):
     exercises : iterable of str
         Their names, such as "22a_mlflow".
     places : iterable of PurePosixPath
+    times : dict of PurePosixPath to str, optional
+        As of `Content`.
 
     Returns
     -------
-    dict of str to PurePosixPath
-        Of those that are there. The file's name counts, not its folder; "22a_mlflow (1).ipynb" and "22a_mlflow-Ana.ipynb"
-        will do where there is no "22a_mlflow.ipynb". Of several, the one nearest to the top, then the first by name.
+    dict of str to list of PurePosixPath
+        Of those that are there; the first is the one to grade. The file's name counts, not its folder, and
+        "22a_mlflow.ipynb" comes before "22a_mlflow (1).ipynb" and "22a_mlflow-Ana.ipynb". Then comes the one nearest to the
+        top, then the newest, then the one with the highest number in brackets, then the first by name.
     """
-    notebooks = [place for place in places if place.suffix == ".ipynb"]
+    notebooks = sorted(place for place in places if place.suffix == ".ipynb")
     found = {}
     for name in exercises:
         longer = re.compile(re.escape(name) + r"(?![A-Za-z0-9_]).*")
-        fits = [place for place in notebooks if place.stem == name] or [p for p in notebooks if longer.fullmatch(p.stem)]
-        if fits:
-            found[name] = min(fits, key=lambda place: (len(place.parts), place))
+        fits = [place for place in notebooks if longer.fullmatch(place.stem)]
+        if fits:  # sorting keeps the order by name where all else is equal
+            newest = sorted(fits, key=lambda place: ((times or {}).get(place, ""), _number(place)), reverse=True)
+            found[name] = sorted(newest, key=lambda place, name=name: (place.stem != name, len(place.parts)))
     return found
+
+
+def _number(place):
+    numbers = re.findall(r"\((\d{1,9})\)", place.stem)
+    return int(numbers[-1]) if numbers else 0
 
 
 def files_of(content, notebook, folder):
@@ -171,22 +191,40 @@ def files_of(content, notebook, folder):
 
 def _gathered(entries):
     """Keep what is within the limits; `entries` gives place, time, and a function that reads at most so many bytes."""
-    files, times, left_out, total = {}, {}, [], 0
+    files, times, folders, odd, total = {}, {}, set(), {}, 0
     for place, time, take in entries:
         if place is None or take is None:
-            left_out.append(time)
+            odd.setdefault("since it leads outside or is a link", []).append(time)
             continue
         if NOT_THEIRS & set(place.parts) or place.name.startswith("._"):
+            continue
+        why = _unusable(place, files, folders)
+        if why:
+            odd.setdefault(why, []).append(str(place))
             continue
         raw = take(MOST_BYTES - total + 1)
         total += len(raw)
         if total > MOST_BYTES or len(files) >= MOST_FILES:
-            return Content(
-                files, times, f"holds more than {MOST_BYTES // 1_000_000} MB or {MOST_FILES} files: the rest was left out"
-            )
+            told = f"holds more than {MOST_BYTES // 1_000_000} MB or {MOST_FILES} files: the rest was left out"
+            return Content(files, times, told)
         files[place], times[place] = raw, time
-    trouble = f"left out, since it leads outside or is a link: {', '.join(sorted(left_out)[:3])}" if left_out else ""
-    return Content(files, times, trouble)
+        folders |= set(place.parents)
+    told = [f"left out, {why}: {', '.join(_short(name) for name in sorted(names)[:3])}" for why, names in sorted(odd.items())]
+    return Content(files, times, "; ".join(told))
+
+
+def _unusable(place, files, folders):
+    """Why no folder can hold this file beside the others; else ""."""
+    sizes = [len(part.encode("utf-8", "surrogateescape")) for part in place.parts]
+    if not sizes or max(sizes) > LONGEST_NAME or sum(sizes) + len(sizes) > LONGEST_PLACE:
+        return "since its name is too long"
+    if place in folders or not files.keys().isdisjoint(place.parents):
+        return "since it would be a file and a folder at once"
+    return ""
+
+
+def _short(name):
+    return name if len(name) <= 60 else f"{name[:28]}…{name[-28:]}"
 
 
 def _in_folder(folder):
@@ -226,7 +264,10 @@ def _head(stream, most):
 
 
 def _iso(seconds):
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""  # no such day
 
 
 def _composed(name):

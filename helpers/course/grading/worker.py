@@ -128,11 +128,18 @@ def _limit(limits):
         import resource
     except ImportError:
         return  # Windows: the grader's own look at the memory must do
-    # A browser reserves far more than it uses; what is used is watched from outside.
-    for which, most in (("RLIMIT_CORE", 0), ("RLIMIT_DATA", 4 * limits["memory"]), ("RLIMIT_FSIZE", limits["disk"])):
+    # A browser reserves far more than it uses, and threads count as processes; what is used is watched from outside.
+    most_of = {"CORE": 0, "DATA": 4 * limits["memory"], "FSIZE": limits["disk"], "NPROC": 20 * limits["processes"]}
+    for which, most in most_of.items():
+        which = f"RLIMIT_{which}"
+        if not hasattr(resource, which):
+            continue
         hard = resource.getrlimit(getattr(resource, which))[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(getattr(resource, which), (most, most))
+    score = Path("/proc/self/oom_score_adj")
+    if score.exists():
+        score.write_text("1000", encoding="ascii")  # if memory runs out between two looks, the system ends this one first
 
 
 def _deny_network():
