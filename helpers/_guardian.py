@@ -5,6 +5,7 @@ the service was stopped or because the notebook's process is gone in whatever wa
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import psutil
 MARK = "WORKBOOK_SERVICE"  # in the environment of a server and of all its children: finds those whose parent is gone
 GRACE = 2.0  # seconds to end by itself, once asked: MLflow takes 1.3 of them, all to tidy its memory
 POLL = 0.25  # seconds
+PR_SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 
 
 def own_group():
@@ -52,7 +54,36 @@ def alive(process):
         return False
 
 
-def family(root, mark):
+def adopt():
+    """Become the parent of all that this process's children leave behind, whatever is in its environment. Linux alone can.
+
+    Returns
+    -------
+    bool
+        Whether it is so now.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        return ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    except (OSError, AttributeError):  # a system library without it
+        return False
+
+
+def _bury(server):
+    """Take note of the end of those that were adopted, or they stay in the system's table. The server's end is left alone.
+
+    Parameters
+    ----------
+    server : int
+        Its process id.
+    """
+    with contextlib.suppress(ChildProcessError):
+        while (seen := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and seen.si_pid != server:
+            os.waitpid(seen.si_pid, 0)
+
+
+def family(root, mark, guardian=None):
     """A server's process and all that came of it.
 
     Parameters
@@ -61,6 +92,8 @@ def family(root, mark):
         The server; None where it is not known.
     mark : str
         The value of `MARK` in its environment.
+    guardian : psutil.Process, optional
+        The process that guards the server: it has adopted what left the family. It is no member itself.
 
     Returns
     -------
@@ -71,6 +104,9 @@ def family(root, mark):
     if root is not None:
         with contextlib.suppress(psutil.NoSuchProcess):
             members = {root, *root.children(recursive=True)}
+    if guardian is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            members |= set(guardian.children(recursive=True))
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):  # other people's processes do not show theirs
             if process.environ().get(MARK) == mark:
@@ -78,17 +114,18 @@ def family(root, mark):
     return {process for process in members if alive(process)}
 
 
-def end(root, mark):
+def end(root, mark, guardian=None):
     """End a server and all that came of it: asked first, killed after `GRACE` seconds.
 
     Parameters
     ----------
     root : psutil.Process or None
     mark : str
-        As in `family`.
+    guardian : psutil.Process, optional
+        As in `family`, all three.
     """
     asked, start = set(), time.monotonic()
-    while members := family(root, mark):  # looked up anew each time: they may still start others
+    while members := family(root, mark, guardian):  # looked up anew each time: they may still start others
         waited = time.monotonic() - start
         for process in members:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -128,7 +165,7 @@ def guard(order, dismissed):
     dismissed : threading.Event
         Set when the server shall go.
     """
-    folder, parent = Path(order["folder"]), psutil.Process(order["parent"])
+    folder, parent, adopting = Path(order["folder"]), psutil.Process(order["parent"]), adopt()
 
     def on_duty():
         # The parent is looked at too: a fork of it may hold our standard input open when it is long gone.
@@ -151,9 +188,10 @@ def guard(order, dismissed):
         report(folder, "started", pid=server.pid)
         root = psutil.Process(server.pid)
         while server.poll() is None and on_duty():
-            pass
+            if adopting:
+                _bury(server.pid)
         code = server.poll()
-        end(root, order["env"][MARK])
+        end(root, order["env"][MARK], psutil.Process())
         if code is not None:
             report(folder, "ended", reason=f"ended by itself with exit code {code}")
     while on_duty():  # the log stays readable as long as someone may ask for it

@@ -1,5 +1,6 @@
 """Look at rule files and Alertmanager's settings before they are used: by promtool and amtool, and for runbook links."""
 
+import copy
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import yaml
 
 RUNBOOK = "runbook_url"  # the annotation that by custom leads to what to do
+REPOSITORY = "https://github.com/flight-delay-workbook/flight-delay-workbook/blob/main/"  # where the README's badge leads, too
 TOOLS = {
     "prometheus": ("prometheus", ["prometheus"]),  # the Debian package, and the names of the program
     "promtool": ("prometheus", ["promtool"]),
@@ -144,6 +146,37 @@ def missing_runbooks(rules):
             link = str((rule.get("annotations") or {}).get(RUNBOOK) or "")
             if "alert" in rule and not re.fullmatch(r"https?://\S+|[\w./-]+\.(md|html|ipynb)(#\S*)?", link):
                 found.append(rule["alert"])
+    return found
+
+
+def with_runbooks_at(rules, base):
+    """Put an address before the runbooks that are paths, so that a link in a mail can be clicked.
+
+    Parameters
+    ----------
+    rules : path-like or dict
+        Not changed. Rules without a runbook, and runbooks that have an address already, stay as they are.
+    base : str
+        Such as `REPOSITORY`; with "/" at its end or without.
+
+    Returns
+    -------
+    dict
+        As the file would say it.
+
+    Raises
+    ------
+    AlertingError
+        `base` is no web address; or as in `read_yaml`.
+    """
+    if not re.fullmatch(r"https?://\S+", base):
+        raise AlertingError(f"The runbooks are said to be at {base!r}; expected a web address such as {REPOSITORY}")
+    found = copy.deepcopy(read_yaml(rules))
+    for group in found.get("groups") or []:
+        for rule in group.get("rules") or []:
+            notes = rule.get("annotations") or {}
+            if notes.get(RUNBOOK) and not re.match(r"https?://", notes[RUNBOOK]):
+                notes[RUNBOOK] = f"{base.rstrip('/')}/{notes[RUNBOOK]}"
     return found
 
 

@@ -32,7 +32,7 @@ SUMMARY = (
 )
 
 
-def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, name="Prometheus", history=None):
+def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, name="Prometheus", history=None, runbooks=None):
     """Start Prometheus.
 
     Parameters
@@ -52,6 +52,8 @@ def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, na
     history : path-like, optional
         A folder of blocks, as `promtool tsdb create-blocks-from` makes them, with a value a day. Prometheus works in it, keeps
         what is old, and takes a value to hold for a day.
+    runbooks : str, optional
+        An address to put before runbooks that are paths, such as `alert_rules.REPOSITORY`; without it they stay paths.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, na
     Raises
     ------
     AlertingError
-        Prometheus is not installed, or a rule file is wrong.
+        Prometheus is not installed, a rule file is wrong, or `runbooks` is no address.
     helpers.services.ServiceError
         As in `services.start`.
     """
@@ -75,7 +77,7 @@ def prometheus(targets, rules=(), alertmanager=None, *, every=1.0, port=None, na
         host = urllib.parse.urlsplit(address(alertmanager)).netloc
         config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [host]}]}]}
     config["scrape_configs"] = [_job(job, where) for job, where in jobs.items()]
-    files = {f"rules-{i}.yml": _good(alert_rules.check_rules, each, "The rule file") for i, each in enumerate(_listed(rules))}
+    files = {f"rules-{i}.yml": _rules(each, runbooks) for i, each in enumerate(_listed(rules))}
     config["rule_files"] = list(files)
     command = [alert_rules.program("prometheus"), "--config.file={folder}/prometheus.yml"]
     command += [f"--storage.tsdb.path={history or '{folder}/data'}"]
@@ -145,6 +147,11 @@ def _to_all(mail, chat):
         "repeat_interval": "1h",
     }
     return {"route": route, "receivers": [receiver]}
+
+
+def _rules(source, runbooks):
+    text = _good(alert_rules.check_rules, source, "The rule file")
+    return text if runbooks is None else yaml.safe_dump(alert_rules.with_runbooks_at(source, runbooks))
 
 
 def _good(check, source, what):

@@ -42,6 +42,32 @@ def problems(compose, *, healthy=()):
     return told
 
 
+def reaches(compose, name):
+    """Tell which other services one of them can speak with: all that share a network with it, whatever it needs of them.
+
+    Parameters
+    ----------
+    compose : dict
+        As YAML reads it.
+    name : str
+        Of a service.
+
+    Returns
+    -------
+    list of str
+        Sorted. Whoever breaks into the service reaches these.
+
+    Raises
+    ------
+    ValueError
+        There is no such service.
+    """
+    services = compose.get("services") or {}
+    if name not in services:
+        raise ValueError(f"There is no service {name!r}; in the file are: {', '.join(services) or 'none'}.")
+    return sorted(other for other in services if other != name and _meet(services[name], services[other]))
+
+
 def _names(service, compose):
     """Volumes, networks and secrets that nobody has declared."""
     declared = {kind: set(compose.get(kind) or {}) for kind in ("volumes", "networks", "secrets")}

@@ -21,7 +21,7 @@ from helpers.alert_state import AlertingError, address
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy, whatever the environment says
 SOURCE = {"type": "prometheus", "uid": "prometheus"}
 UNITS = {"1 or 0": "none", "a second": "reqps", "seconds": "s", "share": "percentunit", "times the limit": "none", "AUC": "none"}
-UNITS |= {"alerts": "none"}
+UNITS |= {"alerts": "none", "inputs": "none"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +73,8 @@ PANELS = (
         1,
         "above",
     ),
+    # What cannot be tested has no effect, so the panel before passes over it.
+    Panel("Every input can be tested for drift", {"cannot be tested": "sum(drift_unknown)"}, "inputs", 0, "above"),
     Panel("As many flights are late as are expected", {"expected": "predicted_late_share", "late": "actual_late_share"}, "share"),
     Panel(
         "The model ranks flights as well as in the worst quiet week",
@@ -206,7 +208,7 @@ def figure(prometheus, *, seconds=60.0, columns=3, panels=PANELS):
     from matplotlib.figure import Figure
 
     rows = -(-len(panels) // columns)
-    drawn = Figure(figsize=(4.6 * columns, 2.9 * rows), layout="constrained")
+    drawn = Figure(figsize=(4.6 * columns, 3.2 * rows), layout="constrained")
     end = time.time()
     for place, panel in enumerate(panels, start=1):
         _draw(drawn.add_subplot(rows, columns, place), panel, prometheus, seconds, end)
@@ -223,11 +225,11 @@ def _draw(ax, panel, prometheus, seconds, end):
         ax.axhline(panel.limit, color="black", ls="--", lw=1, label=f"bad {panel.bad} {panel.limit:g}")
     if not drawn:
         ax.text(0.5, 0.5, "no data", ha="center", transform=ax.transAxes)
-    ax.set(xlabel="seconds before now", ylabel=panel.unit, xlim=(-seconds, 0))
+    ax.set(xlabel="seconds (0 is now)", ylabel=panel.unit, xlim=(-seconds, 0))
     ax.set_title(panel.title, fontsize=10, wrap=True)
     ax.set_ylim(min(0, ax.get_ylim()[0]), max(ax.get_ylim()[1] * 1.1, 1.3 * (panel.limit or 0), 0.05))
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(fontsize=7, loc="best")
+        ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)  # below: it covers no curve
 
 
 def _filled(legend, labels):

@@ -80,11 +80,16 @@ def _show_alerts(firing):
             "alert": each["name"],
             "severity": each["labels"].get("severity", ""),
             "what": each["annotations"].get("summary", ""),
-            "what to do": each["annotations"].get("runbook_url", ""),
+            "what to do": _link(each["annotations"].get("runbook_url", "")),
         }
         for each in firing
     ]
     st.table(rows)
+
+
+def _link(runbook):
+    """A table of Streamlit's reads Markdown. A path alone would lead into the page itself, so it stays text."""
+    return f"[runbook]({runbook})" if runbook.startswith(("http://", "https://")) else runbook
 
 
 if __name__ == "__main__":

@@ -81,5 +81,9 @@ def _drift(ax, numbers, metrics):
     worst = sorted(over, key=lambda column: -over[column].max())[:3]
     for column, style in zip(worst, ["-", "--", "-."], strict=False):
         ax.plot(numbers, over[column], style, marker=".", label=column)
+    unknown = metrics[[name for name in metrics.columns if name.startswith("drift_unknown")]].sum(axis=1).to_numpy()
+    if unknown.any():  # these have no effect, so no curve tells of them
+        dead = numbers[unknown > 0]
+        ax.plot(dead, np.zeros(len(dead)), "rx", label=f"cannot be tested: up to {unknown.max():.0f} inputs")
     ax.axhline(1, color="black", lw=1, label="limit")
     ax.set(title="Drift of the three inputs that moved most", ylabel="effect / limit")

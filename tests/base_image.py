@@ -1,6 +1,7 @@
 """An image to begin with, made on this machine from Debian's own packages: no registry of images is asked.
 
-Debian 12 has Python 3.11, as the Dockerfile wants. Where its packages come from is what the machine's own apt says.
+Debian 12 has Python 3.11, as the Dockerfile wants, though not its patch. Where its packages come from is what the machine's own
+apt says.
 """
 
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from helpers import container_engine
 
-NAME = "docker.io/library/python:3.11-slim"
+NAME = "localhost/python-of-debian:bookworm"  # not the Dockerfile's name: its Python is Debian's own, of another patch
 SUITE = "bookworm"
 DOCKERFILE = """FROM scratch
 ADD root.tar /
@@ -41,6 +42,20 @@ def forbidden():
     return subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0
 
 
+def choose(storage):
+    """Something that builds, and ""; or None, and what is missing. buildah goes first, for it asks nobody for an image."""
+    why = why_not()
+    if not why and forbidden():
+        why = "this root may make no mounts of its own, as in a container without rights, so buildah cannot work"
+    if not why:
+        found = container_engine.find(["buildah"], storage=storage)
+        if found:
+            return found, ""
+        why = "buildah is installed and does not work"
+    found = container_engine.find(["docker", "podman"])
+    return (found, "") if found else (None, f"no docker or podman answers here, and {why}")
+
+
 def mirror(folder=Path("/etc/apt")):
     """Where this machine's Debian comes from; None where apt does not say so."""
     files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*.sources"))]
@@ -56,7 +71,7 @@ def mirror(folder=Path("/etc/apt")):
 
 
 def make(engine, folder):
-    """Make the image and give it the name that the Dockerfile begins with."""
+    """Make the image, to be given to the Dockerfile as its `PYTHON`."""
     root = folder / "root"
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     command = ["debootstrap", "--variant=minbase", "--include=python3-venv", SUITE, str(root), mirror()]

@@ -6,7 +6,8 @@ import time
 from helpers import alerting, mail_and_chat
 
 EVERY = 0.5  # seconds, as in lesson 52: between two scrapes, and between two evaluations
-PROMISED = 2.0  # seconds, in every round
+LOOKS = 0.5  # seconds between two looks of the monitor, in lesson 52; the gauge here is set by hand, so this comes on top
+PROMISED = 2.0  # seconds, in every round, the monitor's look included
 ROUNDS = 10
 RULES = {"groups": [{"name": "drift", "rules": [{"alert": "DataDrifted", "expr": "drift_effect > 0.2"}]}]}
 NOTES = {"summary": "{{ $labels.column }} has moved", "runbook_url": "runbooks.md#drift"}
@@ -24,7 +25,8 @@ def measure():
     mails, chats = seconds()
     return [
         (f"alert: from threshold to e-mail {max(mails):.2f} s at most and {statistics.median(mails):.2f} in the middle of "
-         f"{ROUNDS} rounds, to the chat {max(chats):.2f} s; promised under {PROMISED:.0f} s", max(mails) < PROMISED),
+         f"{ROUNDS} rounds, to the chat {max(chats):.2f} s, on a bare gauge; with the monitor's {LOOKS} s between two looks "
+         f"{max(mails) + LOOKS:.2f} s at most; promised under {PROMISED:.0f} s", max(mails) + LOOKS < PROMISED),
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from helpers import flights, model_source, modeling, prediction_log, serving
 from tests.bench_serving import ask, cpu_a_request
 
 THREADS, IN_FLIGHT = 16, 32  # requests that each thread has open at once, as a service's workers do
-EVENTS = 10_000  # a second, at least, all in flight
+EVENTS = 10_000  # a second, at least, with all these in flight; with one a thread it is fewer: a commit waits for the disk
 RATIO = 5  # at least, with one request a thread, to the same rows committed one by one
 ROUNDS, SECONDS = 5, 1.0
 SERVICE = 0.4  # at least, the service's throughput on one core with the log to that without, 16 lines at once
@@ -35,7 +35,8 @@ def measure():
     ratio = statistics.median(b / a for a, b in zip(found["one by one"], found["a request a thread"], strict=True))
     return [
         (f"log: {flying:,.0f} audited events/s from {THREADS} threads with {IN_FLIGHT} requests in flight each; SQLite one by "
-         f"one {alone:,.0f}: ratio {flying / alone:.1f}; promised {EVENTS:,} events/s", flying >= EVENTS),
+         f"one {alone:,.0f}: ratio {flying / alone:.1f}; promised {EVENTS:,} events/s so, "
+         f"not with one request a thread", flying >= EVENTS),
         (f"log: {threads:,.0f} audited events/s from {THREADS} threads with one request each: ratio {ratio:.1f}, "
          f"promised {RATIO} or {EVENTS:,} events/s", ratio >= RATIO or threads >= EVENTS),
         (f"single rows, throughput on one core with the log to that without, {LINES} lines: ratio {without / with_log:.2f}, "

@@ -18,7 +18,7 @@ def chromium(width=1280):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         context = browser.new_context(viewport={"width": width, "height": 1000})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         context.wrong = []
         context.on("request", lambda request: _note_request(context.wrong, request))
         context.on("requestfailed", lambda request: _note_failure(context.wrong, request))
@@ -40,6 +40,6 @@ def upload(page, kind, name, content):
     """Upload a file and read the sentence that comes."""
     page.locator("input[type=file]").wait_for(state="attached")
     if kind == "gradio":
-        page.wait_for_timeout(300)  # its page takes a file only once it listens
+        page.wait_for_timeout(1000)  # its page takes a file only once it listens
     page.set_input_files("input[type=file]", {"name": name, "mimeType": "text/csv", "buffer": content})
     return page.locator(SENTENCE[kind]).inner_text()

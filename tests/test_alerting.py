@@ -5,6 +5,7 @@ import datetime
 import http.client
 import json
 import os
+import re
 import smtplib
 import socket
 import tempfile
@@ -19,8 +20,10 @@ import pytest
 import yaml
 
 from helpers import _guardian, alert_rules, alerting, mail_and_chat, services
+from tests.notebook_files import ROOT
 
 pytestmark = [pytest.mark.timeout(90), pytest.mark.needs("prometheus", "prometheus-alertmanager")]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUNBOOK = "https://example.org/runbooks/drift"
 TO_ALL = {"to": "oncall@localhost", "text": alerting.SUMMARY}
 MAIL_TO_ALL = {"name": "all", "email_configs": [TO_ALL]}
@@ -130,7 +133,7 @@ def seen(watch, **drift):
 
 
 @pytest.mark.parametrize(("every", "prefix"), [(0.1, "/user/x/"), (1.0, "")])
-def test_an_alert_arrives_by_mail_and_chat_within_two_seconds(monkeypatch, gauges, mail, chat, every, prefix):
+def test_an_alert_arrives_by_mail_and_chat(monkeypatch, gauges, mail, chat, every, prefix):
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)  # as on Binder, and at home
     gauges.labels("wind").set(0.1)
     manager = alerting.alertmanager(mail=mail, chat=chat)
@@ -139,8 +142,8 @@ def test_an_alert_arrives_by_mail_and_chat_within_two_seconds(monkeypatch, gauge
         assert mail.received == chat.received == alerting.alerts(watch) == alerting.alerts(manager) == []
         began = time.time()
         gauges.labels("wind").set(0.5)
-        assert len(mail.wait_for(1)) == len(chat.wait_for(1)) == 1
-        assert max(mail.received[0]["when"], chat.received[0]["when"]) - began < 2 + every  # on a busy machine; see bench
+        assert len(mail.wait_for(1, 60)) == len(chat.wait_for(1, 60)) == 1  # how soon, is for the bench to say
+        assert min(mail.received[0]["when"], chat.received[0]["when"]) >= began
         letter, message = mail.received[0], chat.received[0]
         assert (letter["from"], letter["to"]) == ("alerts@localhost", ["oncall@localhost"])
         assert letter["subject"].startswith("[FIRING:1] Drift")
@@ -291,6 +294,38 @@ def test_with_both_ways_broken_the_failure_is_seen_and_the_alert_comes_when_one_
         assert len(chat.wait_for(1, 30)) == 1
 
 
+@pytest.mark.parametrize("chat_is", ["chat slow", "chat answers 503"])
+@pytest.mark.parametrize("mail_is", ["mail slow", "mail answers 451", "mail answers 550"])
+def test_with_both_ways_broken_the_failure_is_seen(mail, chat, mail_is, chat_is):
+    """Of these mails Alertmanager 0.25 tells nothing: that the chat fails too is what is seen, and on what a rule looks."""
+    for how in (mail_is, chat_is):
+        BROKEN[how][1](mail, chat)
+    with alerting.alertmanager(mail=mail, chat=chat) as manager:
+        tell(manager, feature="wind")
+        assert within(60, lambda: alerting.notifications(manager)["slack"]["failed_attempts"] >= 1)  # slow: after ten seconds
+        assert mail.received == chat.received == []
+        if chat_is == "chat answers 503":  # a mail that hangs holds up what comes after a chat that was given up
+            chat.up()
+            assert len(chat.wait_for(1, 30)) == 1
+
+
+def test_the_rule_on_failing_messages_fires_in_the_real_prometheus(gauges, mail, chat):
+    mail.down()
+    gauges.labels("wind").set(0.5)
+    both = [rules(), ROOT / "helpers" / "alerts.yml"]
+    manager = alerting.alertmanager(mail=mail, chat=chat)
+    with (
+        manager,
+        alerting.prometheus({"flights": gauges.address}, both, manager, every=0.1, runbooks="https://x.org/y/") as watch,
+    ):
+        assert within(60, lambda: "Messages by email do not arrive" in str(chat.received))
+        (alert,) = (each for each in alerting.alerts(watch) if each["name"] == "NotificationsFailing")
+        assert alert["labels"]["integration"] == "email"
+        leads = alert["annotations"]["runbook_url"]
+        assert leads == "https://x.org/y/notebooks/52_logging_and_alerting.ipynb#NotificationsFailing"
+        assert f"What to do: {leads}" in str(chat.received) and f"What to do: {RUNBOOK}" in str(chat.received)
+
+
 def test_two_at_once(gauges, mail, chat):
     gauges.labels("wind").set(0.5)
     with contextlib.ExitStack() as stack:
@@ -352,6 +387,17 @@ def test_rule_files_are_checked_and_tested(tmp_path):
         assert alert_rules.missing_runbooks(rules({"alert": "A", "expr": "up", **notes})) == ["A"]
     local = {"alert": "B", "expr": "up", "annotations": {"runbook_url": "runbooks/b.md#now"}}
     assert alert_rules.missing_runbooks(rules({"record": "r", "expr": "up"}, local)) == []
+    for base in ("https://x.org", "https://x.org/"):
+        made = alert_rules.with_runbooks_at(rules({"record": "r", "expr": "up"}, local), base)["groups"][0]["rules"]
+        assert [rule.get("annotations", {}).get("runbook_url") for rule in made] == [
+            RUNBOOK,
+            None,
+            "https://x.org/runbooks/b.md#now",
+        ]
+    assert local["annotations"]["runbook_url"] == "runbooks/b.md#now"
+    with pytest.raises(alerting.AlertingError, match="at 'wiki'; expected a web address"):
+        alert_rules.with_runbooks_at(rules(), "wiki")
+    assert tuple(alert_rules.REPOSITORY.split("/")[3:5]) == re.search(r"mybinder.org/v2/gh/([^/]+)/([^/]+)/", README).group(1, 2)
     (tmp_path / "alerts.yml").write_text(yaml.safe_dump(rules()))
     assert alert_rules.check_rules("alerts.yml") == []
     (problem,) = alert_rules.check_rules(rules({"alert": "A", "expr": "up >"}))

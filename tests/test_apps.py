@@ -151,7 +151,7 @@ def test_two_hundred_megabytes_get_a_sentence(kind, apps, page, tmp_path):
         file.truncate(200_000_000)
     page.goto(apps[kind].local_url)
     page.locator("input[type=file]").wait_for(state="attached")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1000)
     page.set_input_files("input[type=file]", large)
     told = page.locator(SENTENCE[kind]).inner_text(timeout=60_000)
     assert "The file has 200 MB; at most 50 MB are taken: split it" in told
@@ -257,7 +257,7 @@ def test_in_a_frame_of_a_notebook(hosted, page, good):
     for kind, app in apps.items():
         frame = page.frame_locator(f"iframe[src='{app.url}']")
         frame.locator("input[type=file]").wait_for(state="attached", timeout=60_000)
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1000)
         sent = {"name": "flights.csv", "mimeType": "text/csv", "buffer": good.encode()}
         frame.locator("input[type=file]").set_input_files(sent)
         assert WANTED in frame.locator(SENTENCE[kind]).inner_text(timeout=30_000)

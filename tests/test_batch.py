@@ -370,7 +370,7 @@ def test_a_job_that_cannot_be_asked_any_more_is_ended(tmp_path, monkeypatch):
         "print(1)",
         "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\n" + HANG,
     )
-    ((_, result),) = batch_work.work(batch.plan_jobs(tmp_path, []), time_limit=4)
+    ((_, result),) = batch_work.work(batch.plan_jobs(tmp_path, []), time_limit=15)
     assert result["status"] == "timed out" and result["cell"] == 2 and "getppid" in result["source"]
 
 

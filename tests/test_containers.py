@@ -212,6 +212,16 @@ def test_the_dockerfile_is_clean():
     assert containers.lint(containers.DEPLOY / "Dockerfile") == []
 
 
+def test_images_begin_with_one_patch_of_python_and_one_release_of_debian():
+    begun = {
+        re.findall(r"^(?:ARG PYTHON=docker.io/library/|FROM )(python:\S+)", (containers.DEPLOY / name).read_text("utf-8"), re.M)[
+            0
+        ]
+        for name in ("Dockerfile", "dask/Dockerfile")
+    }
+    assert len(begun) == 1 and re.fullmatch(rf"python:{re.escape(publish.PYTHON)}\.\d+-slim-{base_image.SUITE}", *begun)
+
+
 def test_hadolint_finds_what_is_wrong(tmp_path):
     found = containers.lint("FROM python:latest\nENV SLACK_TOKEN=xoxb\nCMD python /x.py\n")
     assert {"DL3007", "DL3064", "DL3025"} <= {row["rule"] for row in found} and [row["line"] for row in found] == [1, 2, 3]
@@ -251,6 +261,28 @@ def test_with_the_registry_the_service_waits_for_it(compose):
     both = {**compose, "services": {**compose["services"], "flights": compose["services"]["flights"] | over}}
     assert compose_check.problems(both, healthy=OWN_CHECK) == []
     assert over["depends_on"]["mlflow"]["condition"] == "service_healthy"
+
+
+def test_whoever_breaks_in_does_not_meet_what_knows_no_login(compose):
+    """MLflow and Alertmanager ask nobody who he is: to reach them is to move the champion, or to silence an alert."""
+    reached = {name: set(compose_check.reaches(compose, name)) for name in compose["services"]}
+    assert reached["page"] == {"flights"} and reached["flights"] == {"page", "prometheus"}
+    assert reached["mlflow"] == set() and reached["alertmanager"] == {"prometheus", "grafana"}
+    ways_out = [
+        {n for n in service["networks"] if not compose["networks"][n].get("internal")} for service in compose["services"].values()
+    ]
+    assert {"prometheus"} == {name for name, ways in zip(compose["services"], ways_out, strict=True) if not ways}
+    over = yaml.safe_load((containers.DEPLOY / "compose.registry.yml").read_text(encoding="utf-8"))["services"]["flights"]
+    assert set(over["networks"]) == {*compose["services"]["flights"]["networks"], "registry"}  # compose would add them up
+
+
+def test_who_reaches_whom_follows_the_networks():
+    same = {"services": {"a": {}, "b": {"networks": ["default", "x"]}, "c": {"networks": ["x"]}, "d": {"networks": {"x": {}}}}}
+    assert compose_check.reaches(same, "a") == ["b"] and compose_check.reaches(same, "c") == ["b", "d"]
+    with pytest.raises(ValueError, match="no service 'e'; in the file are: a, b, c, d"):
+        compose_check.reaches(same, "e")
+    with pytest.raises(ValueError, match="in the file are: none"):
+        compose_check.reaches({}, "a")
 
 
 @pytest.mark.timeout(180)
@@ -337,8 +369,7 @@ def test_prometheus_scrapes_the_services_by_their_names(context, compose):
     targets = [t for job in settings["scrape_configs"] for each in job["static_configs"] for t in each["targets"]]
     targets += [t for m in settings["alerting"]["alertmanagers"] for each in m["static_configs"] for t in each["targets"]]
     for host, port in (target.split(":") for target in targets):
-        assert "watch" in compose["services"][host]["networks"] and port in ("8000", "9093")
-    assert "watch" in compose["services"]["prometheus"]["networks"]
+        assert host in compose_check.reaches(compose, "prometheus") and port in ("8000", "9093")
     assert {job["job_name"] for job in settings["scrape_configs"]} >= {"flights"}  # the rules ask for it by this
     assert (context / "alerts.yml").read_text(encoding="utf-8") == (containers.HERE / "alerts.yml").read_text(encoding="utf-8")
 
@@ -365,24 +396,17 @@ def test_what_compose_mounts_is_written(context, compose):
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     """Something that builds; where there is nothing, the test says so by name."""
-    why = base_image.why_not()
-    if not why and base_image.forbidden():
-        pytest.skip("this root may make no mounts of its own, as in a container without rights: buildah cannot work here")
-    if not why:
-        storage = tmp_path_factory.mktemp("images")
-        found = container_engine.find(["buildah"], storage=storage)
-        assert found, "buildah is installed and does not work"
-        base_image.make(found, tmp_path_factory.mktemp("base"))
-        yield found
-        shutil.rmtree(storage, ignore_errors=True)  # over a gigabyte
-        return
-    found = container_engine.find(["docker", "podman"])
+    storage = tmp_path_factory.mktemp("images")
+    found, why = base_image.choose(storage)
     if found is None:
-        message = f"no docker or podman answers here, and {why}"
-        if os.environ.get("CI") == "true" and sys.platform == "linux" and os.geteuid() == 0:
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+        wanted = os.environ.get("CI") == "true" and sys.platform == "linux" and os.geteuid() == 0
+        if not base_image.forbidden() and (wanted or not base_image.why_not()):  # it should work here
+            pytest.fail(why, pytrace=False)
+        pytest.skip(why)
+    if found.name == "buildah":
+        base_image.make(found, tmp_path_factory.mktemp("base"))
     yield found
+    shutil.rmtree(storage, ignore_errors=True)  # over a gigabyte
 
 
 @pytest.fixture(scope="module")
@@ -396,6 +420,26 @@ def image(engine, context, tmp_path_factory):
     base = base_image.NAME if engine.name == "buildah" else None
     container_engine.build(engine, context, tag, wheels=wheels, base=base)
     return tag
+
+
+@pytest.mark.parametrize(
+    ("absent", "forbidden", "answers", "chosen", "says"),
+    [
+        ("", False, {"buildah", "docker"}, "buildah", ""),
+        ("", True, {"buildah", "docker"}, "docker", ""),
+        ("buildah absent", False, {"podman"}, "podman", ""),
+        ("buildah absent", False, set(), None, "no docker or podman answers here, and buildah absent"),
+        ("", True, {"buildah"}, None, "no docker or podman answers here, and this root may make no mounts"),
+        ("", False, {"docker"}, "docker", ""),
+    ],
+)
+def test_where_buildah_cannot_work_another_engine_is_asked(absent, forbidden, answers, chosen, says, monkeypatch, tmp_path):
+    monkeypatch.setattr(base_image, "why_not", lambda: absent)
+    monkeypatch.setattr(base_image, "forbidden", lambda: forbidden)
+    find = lambda names, storage=None: next((container_engine.Engine(name) for name in names if name in answers), None)  # noqa: E731
+    monkeypatch.setattr(container_engine, "find", find)
+    found, why = base_image.choose(tmp_path)
+    assert (found and found.name) == chosen and why.startswith(says) and bool(why) == (chosen is None)
 
 
 def free_port():

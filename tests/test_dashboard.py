@@ -3,10 +3,12 @@
 import json
 import time
 
+import httpx
+import pandas as pd
 import pytest
 import yaml
 
-from helpers import alerting, dashboard, dashboard_app
+from helpers import alerting, dashboard, dashboard_app, flights, logged, model_source, modeling, monitor, serving
 from tests.browser import chromium
 from tests.notebook_files import ROOT
 
@@ -27,6 +29,7 @@ def prometheus():
     one = {"registry": registry}
     temp, auc = {"column": "temp"}, {"score": "auc"}
     metrics = {"drift_effect": temp, "drift_limit": temp, "data_wrong_share": {**temp, "what": "nulls"}}
+    metrics["drift_unknown"] = temp
     metrics |= dict.fromkeys(["predicted_late_share", "actual_late_share", "monitor_labelled_share"], {})
     metrics |= dict.fromkeys(["model_score", "model_score_low", "model_score_high", "model_score_before"], auc)
     for name, labels in metrics.items():
@@ -37,20 +40,53 @@ def prometheus():
     server, thread = prometheus_client.start_http_server(0, addr="127.0.0.1", registry=registry)
     address = f"127.0.0.1:{server.server_port}"
     with alerting.prometheus({"flights": address, "monitor": address}, RULES, every=0.2) as running:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and not (alerting.alerts(running) and has_data(running)):
+
+        def ready():
             requests.inc()
             seconds.observe(0.1)
-            time.sleep(0.1)
+            return alerting.alerts(running) and not without_data(running)
+
+        wait_until(ready, running)
         yield running
     server.shutdown()
     server.server_close()
     thread.join()
 
 
-def has_data(running):
+def without_data(running):
     queries = [query for panel in dashboard.PANELS for query in panel.queries.values()]
-    return all(dashboard.read(running, query, seconds=30) for query in queries)
+    return [query for query in queries if not dashboard.read(running, query, seconds=30)]
+
+
+def wait_until(ready, running, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, f"no data for {without_data(running)}; alerts: {alerting.alerts(running)}"
+        time.sleep(0.1)
+
+
+def test_every_query_has_data_from_the_real_service_and_the_real_monitor(tmp_path):
+    """The names in the queries are theirs: whoever renames a metric there is told here."""
+    table = flights.load([1, 2, 3]).sample(12_000, random_state=0)
+    model = modeling.make_model(n_steps=20).fit(*flights.features_and_target(table[:4_000]))
+    quiet, batch = table[4_000:], table[:600]
+    quiet.assign(probability=modeling.probability_late(model, quiet[list(flights.FEATURES)])).to_parquet(
+        tmp_path / "quiet.parquet"
+    )
+    log, place = tmp_path / "predictions.db", model_source.save(model, tmp_path / "model", version="1")
+    with serving.start(place, log=log) as api, monitor.start(log, tmp_path / "quiet.parquet", window=500) as watcher:
+        all_of_them, one = (part[list(flights.FEATURES)].to_json(orient="records") for part in (batch, batch[:1]))
+        request_id = httpx.post(api.local_url + "predict", content=all_of_them, timeout=30).headers["X-Request-Id"]
+        rows = [(row, bool(late)) for row, late in enumerate(batch["late"]) if pd.notna(late)]
+        known = [(request_id, row, late, time.time(), "airport") for row, late in rows]
+        logged.add_outcomes(log, known)
+        with alerting.prometheus({"flights": api, "monitor": watcher}, every=0.2) as running:
+
+            def ready():
+                httpx.post(api.local_url + "predict", content=one, timeout=30)
+                return not without_data(running)
+
+            wait_until(ready, running)
 
 
 def test_every_query_of_every_panel_has_data_in_the_real_prometheus(prometheus):

@@ -195,7 +195,7 @@ def health(port):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program can answer")
 def test_a_draining_worker_sends_callers_away_and_answers_them_all_the_same(folder, rows):
-    process, port = run_worker("--folder", str(folder), "--drain", "1.5")
+    process, port = run_worker("--folder", str(folder), "--drain", "5")
     answers, errors, asked = [], [], threading.Event()
 
     def ask():
@@ -226,11 +226,11 @@ def test_a_draining_worker_sends_callers_away_and_answers_them_all_the_same(fold
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program can answer")
 def test_told_twice_it_stops_at_once(folder):
-    process, _ = run_worker("--folder", str(folder), "--drain", "60")
-    for _ in range(2):
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-    process.communicate(timeout=10)
+    process, port = run_worker("--folder", str(folder), "--drain", "60")
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: health(port) != 200)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
     assert process.poll() is not None
 
 

@@ -115,11 +115,11 @@ def test_false_alarms_on_real_flights():
     rng = np.random.default_rng(5)
     winter = flights.load([1, 2, 3])
     false = 0
-    for _ in range(60):
+    for _ in range(100):
         order = rng.permutation(len(winter))
         past = drift.reference(winter.iloc[order[:5_000]])
         false += (drift.compare(winter.iloc[order[5_000:6_000]], past)["verdict"] == "drift").any()
-    assert false <= 6
+    assert false <= 10
 
 
 def test_holm_is_between_bonferroni_and_nothing():

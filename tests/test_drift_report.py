@@ -45,6 +45,28 @@ def test_false_alarms_on_categories_with_a_small_reference_are_back_to_nominal()
     assert sum(evidentlys_own(past, batch, NAMES) > 0 for past, batch in few) >= 6
 
 
+def test_the_preset_as_it_comes_alarms_on_nearly_every_quiet_pair_of_real_flights():
+    """All 14 columns, as in lesson 51; `DriftedColumnsCount`, which the lesson counts with, is the preset's own number."""
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.metrics import DriftedColumnsCount
+    from evidently.presets import DataDriftPreset
+
+    winter, names = flights.load([1, 2, 3])[list(flights.FEATURES)], list(flights.CATEGORICAL)
+    kinds = DataDefinition(numerical_columns=list(flights.NUMERIC), categorical_columns=names)
+    assert len(winter.columns) == len(flights.NUMERIC) + len(names) == 14
+
+    def called(what, seed):
+        both = winter.sample(2_000, random_state=seed).astype(dict.fromkeys(names, object))
+        sides = [Dataset.from_pandas(side, kinds) for side in (both.iloc[1_000:], both.iloc[:1_000])]
+        with np.errstate(divide="ignore"):
+            value = Report([what]).run(*sides).dict()["metrics"][0]["value"]
+        return value["count"], value["share"]
+
+    counts = [called(DriftedColumnsCount(), seed) for seed in range(20)]
+    assert counts[0] == called(DataDriftPreset(), 0)
+    assert sum(count > 0 for count, _ in counts) >= 15 and max(share for _, share in counts) < 0.5
+
+
 @pytest.mark.parametrize("shift", [0.0, 0.3])
 def test_the_page_decides_as_we_do(tmp_path, shift):
     rng = np.random.default_rng(1)

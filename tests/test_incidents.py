@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from helpers import incident_faults, incident_scores, incidents, logged
+from helpers import incident_faults, incident_pictures, incident_scores, incidents, logged
 from tests import investigator
 
 SEEDS = 200
@@ -145,6 +145,18 @@ def test_the_dashboard_is_drawn_and_marked():
     fig = room.dashboard(debrief)
     assert len(fig.axes) == 6 and all(ax.get_title() and ax.get_ylabel() for ax in fig.axes)
     assert str(debrief).count("\n") == 4
+
+
+def test_inputs_that_cannot_be_tested_are_shown_though_they_have_no_effect():
+    matplotlib.use("agg")
+    room = incidents.incident(2)
+    dead = room.metrics.copy()
+    dead.loc[dead.index[20:], [name for name in dead.columns if "temp" in name and name.startswith("drift_effect")]] = np.nan
+    dead.loc[dead.index[20:], 'drift_unknown{column="temp"}'] = 1.0
+    for metrics, shown in ((room.metrics, False), (dead, True)):
+        fig = incident_pictures.dashboard(metrics, [end.date() for end in metrics.index])
+        told = [text.get_text() for text in fig.axes[-1].get_legend().get_texts()]
+        assert ("cannot be tested: up to 1 inputs" in told) == shown
 
 
 @pytest.mark.needs("prometheus")

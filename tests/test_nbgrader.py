@@ -180,6 +180,8 @@ def test_our_columns_are_those_of_nbgraders_export(course):
 def test_notebooks_run_in_the_workbooks_own_python():
     kernels = extras.find("nbgrader").parents[1] / "share" / "jupyter" / "kernels"
     assert json.loads((kernels / "python3" / "kernel.json").read_text(encoding="utf-8"))["argv"][0] == sys.executable
+    # A file of its own: uv links what it installs to its cache, and so to other environments.
+    assert (kernels / "python3" / "kernel.json").stat().st_nlink == 1
 
 
 def test_nothing_of_nbgrader_is_on_a_learners_screen():

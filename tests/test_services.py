@@ -278,8 +278,8 @@ def test_a_command_that_is_no_list(command):
     ],
 )
 def test_a_server_that_does_not_become_ready(command, ready, reason):
-    with pytest.raises(services.ServiceError, match=f"(?s)^app was not ready within 2 s: .*{ready} was asked, {reason}"):
-        services.start("app", command, ready=ready, timeout=2)
+    with pytest.raises(services.ServiceError, match=f"(?s)^app was not ready within 6 s: .*{ready} was asked, {reason}"):
+        services.start("app", command, ready=ready, timeout=6)
 
 
 def test_a_server_that_listens_beyond_this_machine_is_refused():
@@ -403,7 +403,7 @@ def test_mlflow_ui_shows_the_store(store, monkeypatch, tmp_path, capfd):
         begun = time.monotonic()
     finally:
         ui.stop()
-    assert time.monotonic() - begun < _guardian.GRACE + 2  # 1.3 s on a quiet machine
+    assert time.monotonic() - begun < 2 * _guardian.GRACE + 6  # 1.3 s on a quiet machine
     assert sorted(path.name for path in store.iterdir()) == before
     assert list(tmp_path.iterdir()) == []
 

@@ -1,5 +1,6 @@
 """One call, three records: equal to the last digit; and whatever befalls a tracker, nothing is lost in silence."""
 
+import contextlib
 import logging
 import math
 import os
@@ -7,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -361,10 +363,11 @@ def test_tensorboard_shows_what_was_logged(tmp_path):
     with tracking.start_run(tmp_path, "shown", params={"rate": 0.1}, trackers=("tensorboard",)) as run:
         run.log({"loss": 0.1 + 0.2}, step=1)
     with services.tensorboard(tmp_path / "tensorboard") as board:
-        for _ in range(100):
+        shown = []
+        for _ in range(300):
             address = f"{board.local_url}data/plugin/scalars/scalars?run={run.run_id}&tag=loss"
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                shown = json.load(answer)
+            with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(address, timeout=5) as answer:
+                shown = json.load(answer)  # 404 until it has loaded the run
             if shown:
                 break
             time.sleep(0.1)

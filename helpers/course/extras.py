@@ -123,6 +123,7 @@ def _lend_kernel(where):
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec = {"argv": argv, "display_name": "Python 3 (ipykernel)", "language": "python", "metadata": {"debugger": True}}
     kernel = where / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
+    kernel.unlink(missing_ok=True)  # uv links files to its cache: one that is written over changes in every environment
     kernel.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
 
 

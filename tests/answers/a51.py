@@ -13,7 +13,7 @@ from tests.answers import Answers, Wrong
 
 
 def share(quiet, least):
-    fired = [(quiet.loc[week] > quiet.drop(week).max().fillna(least).clip(lower=least)).any() for week in quiet.index]
+    fired = [(~(quiet.loc[week] <= quiet.drop(week).max().fillna(least).clip(lower=least))).any() for week in quiet.index]
     return sum(fired) / len(fired)
 
 
@@ -22,7 +22,7 @@ def share_by_hand(quiet, least):
     for i in range(len(quiet)):
         for name in quiet:
             others = [value for j, value in enumerate(quiet[name]) if j != i and not np.isnan(value)]
-            if quiet[name].iloc[i] > max([least, *others]):
+            if np.isnan(quiet[name].iloc[i]) or quiet[name].iloc[i] > max([least, *others]):
                 alarms += 1
                 break
     return alarms / len(quiet)
@@ -32,10 +32,11 @@ def share_by_order(quiet, least):
     """A week is over its limit where it is the only largest of its column, and over `least`."""
     values = quiet.fillna(-1).to_numpy()
     second, largest = np.sort(values, axis=0)[-2:]
-    return np.float64(((values == largest) & (largest > np.maximum(second, least))).any(axis=1).mean())
+    over = (values == largest) & (largest > np.maximum(second, least))
+    return np.float64((over | (values < 0)).any(axis=1).mean())
 
 
-def share_of(*, itself=False, cells=False, at_least=False, pooled=False, least=None, counted=False, gone=False):
+def share_of(*, itself=False, cells=False, at_least=False, pooled=False, least=None, counted=False, gone=False, gaps_quiet=False):
     def found(quiet, given):
         smallest = given if least is None else least
         rows = []
@@ -43,7 +44,8 @@ def share_of(*, itself=False, cells=False, at_least=False, pooled=False, least=N
             limit = (quiet if itself else quiet.drop(week)).max(skipna=not gone)
             limit = pd.Series(limit.max(), limit.index) if pooled else limit
             limit = (limit if gone else limit.fillna(smallest)).clip(lower=smallest)
-            rows.append(quiet.loc[week] >= limit if at_least else quiet.loc[week] > limit)
+            over = quiet.loc[week] >= limit if at_least else quiet.loc[week] > limit
+            rows.append(over if gaps_quiet else over | quiet.loc[week].isna())
         table = pd.DataFrame(rows)
         return table.to_numpy().mean() if cells else table.any(axis=1).sum() if counted else table.any(axis=1).mean()
 
@@ -51,8 +53,13 @@ def share_of(*, itself=False, cells=False, at_least=False, pooled=False, least=N
 
 
 def share_worst(quiet, least):
-    over = [quiet.loc[week] > quiet.drop(week).max().fillna(least).clip(lower=least) for week in quiet.index]
+    over = [~(quiet.loc[week] <= quiet.drop(week).max().fillna(least).clip(lower=least)) for week in quiet.index]
     return pd.DataFrame(over).mean().max()
+
+
+def share_drops_weeks(quiet, least):
+    whole = quiet.dropna()
+    return share(whole, least) if len(whole) else 0.0
 
 
 def share_drops_gaps(quiet, least):
@@ -331,7 +338,8 @@ ANSWERS = {
             Wrong(share_of(pooled=True), "one limit for all"),
             Wrong(share_of(at_least=True), "at the limit"),
             Wrong(share_of(least=0.0), "no least effect"),
-            Wrong(share_of(gone=True), "NaN"),
+            Wrong(share_of(gaps_quiet=True), "unknown is quiet"),
+            Wrong(share_drops_weeks, "NaN"),
             Wrong(share_drops_gaps, "NaN"),
             Wrong(share_of(counted=True)),
             Wrong(lambda quiet, least: 1 / len(quiet)),

@@ -1,12 +1,14 @@
 """The page: a form, and the service's answer. `python -m streamlit run app.py`, or all with `python start.py`."""
 
+import os
+
 import httpx
 import streamlit as st
 
 import form
 import settings as project
 
-SERVICE = f"http://{project.HOST}:{project.port('SERVICE_PORT', 8000)}"
+SERVICE = os.environ.get("SERVICE_URL") or f"http://{project.HOST}:{project.port('SERVICE_PORT', 8000)}"
 TIMEOUT = 5  # seconds
 
 

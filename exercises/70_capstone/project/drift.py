@@ -77,7 +77,7 @@ def limit(n, m, features, false_alarm):
 
 
 class Window:
-    """The last answered rows.
+    """The last answered rows, all with the same fields: a version with others begins anew.
 
     Parameters
     ----------
@@ -86,18 +86,23 @@ class Window:
     """
 
     def __init__(self, settings):
-        self._settings, self._rows = settings, deque(maxlen=settings["window"])
+        self._settings, self._rows, self._names = settings, deque(maxlen=settings["window"]), None
 
     def __len__(self):
         return len(self._rows)
 
-    def add(self, row):
-        """Take an answered row in.
+    def add(self, row, fields):
+        """Take an answered row in. Rows with other fields cannot be compared with it, and are dropped.
 
         Parameters
         ----------
         row : dict
+        fields : list of dict
+            The schema by which it was answered.
         """
+        if self._names != _names(fields):
+            self._rows.clear()
+            self._names = _names(fields)
         self._rows.append(row)
 
     def look(self, fields, known):
@@ -112,9 +117,9 @@ class Window:
         Returns
         -------
         dict of str to (float, float)
-            The distance and its limit for each feature; NaN, NaN while the rows are too few to say anything.
+            The distance and its limit for each feature; NaN, NaN while the rows with these fields are too few to say anything.
         """
-        rows = list(self._rows)
+        rows = list(self._rows) if self._names == _names(fields) else []
         if len(rows) < self._settings["at_least"]:
             return {field["name"]: (math.nan, math.nan) for field in fields}
         found = {}
@@ -123,3 +128,8 @@ class Window:
             sizes = max(1, len(rows) - int(np.isnan(codes).sum())), max(1, len(of["values"]))
             found[field["name"]] = distance(of, codes), limit(*sizes, len(fields), self._settings["false_alarm"])
         return found
+
+
+def _names(fields):
+    """What two schemas must have in common for rows of one to be coded by the other; ranges and values may differ."""
+    return [(field["name"], field["kind"]) for field in fields]

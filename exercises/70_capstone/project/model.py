@@ -7,14 +7,14 @@ from sklearn.tree import DecisionTreeClassifier
 from settings import ProjectError
 
 
-def fit(X, y, said):
+def fit(X, y, settings):
     """Train on the older rows, test on the newer ones: a model is always asked about what comes later.
 
     Parameters
     ----------
     X, y
         As from `data.load`.
-    said : dict
+    settings : dict
         The section [training].
 
     Returns
@@ -30,14 +30,14 @@ def fit(X, y, said):
     raise NotImplementedError
 
 
-def cut_at(y, said):
+def cut_at(y, settings):
     """Where the newer rows begin, on which a model is tested.
 
     Parameters
     ----------
     y : numpy.ndarray of int
         In the order of time.
-    said : dict
+    settings : dict
         The section [training].
 
     Returns
@@ -49,7 +49,7 @@ def cut_at(y, said):
     ProjectError
         On one side there is only one outcome.
     """
-    cut = round(len(y) * (1 - said["test_share"]))
+    cut = round(len(y) * (1 - settings["test_share"]))
     if len(set(y[:cut])) < 2 or len(set(y[cut:])) < 2:
         raise ProjectError("Before and after the split by time both 0 and 1 must occur: change test_share, or get more data.")
     return cut

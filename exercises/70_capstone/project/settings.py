@@ -9,7 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 OUT = ROOT / "out"  # what the last training made
 SERVED = Path(os.environ.get("SERVED_FOLDER") or ROOT / "served").resolve()  # what the service answers with
-HOST = "127.0.0.1"
+HOST = "127.0.0.1"  # where the parts find each other
+LISTEN = os.environ.get("LISTEN_HOST") or HOST  # 0.0.0.0 in a container: 127.0.0.1 would be the container itself
 NEEDED = {
     "project": "name tracker",
     "data": "file time target",
@@ -39,14 +40,14 @@ def load(file=ROOT / "capstone.toml"):
         There is no such file, it is no TOML, or a setting that the code needs is absent.
     """
     try:
-        said = tomllib.loads(file.read_text(encoding="utf-8"))
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ProjectError(f"{file.name} cannot be read: {error}.") from None
     for section, names in NEEDED.items():
         for name in names.split():
-            if name not in said.get(section, {}):
+            if name not in settings.get(section, {}):
                 raise ProjectError(f"{file.name} lacks `{name}` in [{section}].")
-    return said
+    return settings
 
 
 def port(name, default):
@@ -61,10 +62,26 @@ def port(name, default):
     -------
     int
     """
-    said = os.environ.get(name) or str(default)
-    if not said.isdigit() or not 0 < int(said) < 65536:
-        raise ProjectError(f"{name} is {said!r}; expected a port, such as {default}.")
-    return int(said)
+    text = os.environ.get(name) or str(default)
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise ProjectError(f"{name} is {text!r}; expected a port, such as {default}.")
+    return int(text)
+
+
+def pinned(names):
+    """The lines of requirements.txt for some packages.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    list of str
+        Such as "numpy==2.4.6"; what is not in the file is left out.
+    """
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.partition("==")[0] in names]
 
 
 def command(main, *arguments):

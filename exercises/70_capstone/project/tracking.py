@@ -8,9 +8,10 @@ import os
 import shutil
 from pathlib import Path
 
-from settings import ROOT, ProjectError
+from settings import ROOT, ProjectError, pinned
 
 FILES = ["model.skops", "schema.json", "reference.json"]  # a version of the model: all that a service needs
+PACKAGES = ("mlflow", "numpy", "scikit-learn", "skops")  # all that the model itself needs: no tests, no page, no service
 
 
 def tracker(settings):
@@ -47,6 +48,7 @@ class MlflowTracker:
         import mlflow  # here, because it takes seconds and the service needs none of it
 
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # by default it takes minutes to say that nobody is there
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(ROOT / 'mlflow.db').as_posix()}"
@@ -58,8 +60,8 @@ class MlflowTracker:
 
         One finished run in the experiment of this name, with params, metrics, tags, and each curve step by step. The model is
         logged with `mlflow.sklearn.log_model(..., extra_files=[...])`, all of `FILES` from `folder`: `fetch` takes them from
-        there. Give `signature` and `pip_requirements`, which MLflow else takes half a minute to find out. `_files()` is the
-        artifact location for an experiment that does not exist yet.
+        there. Give `signature` and `pip_requirements`, which MLflow else takes half a minute to find out; `pinned(PACKAGES)`
+        are the packages. `_files()` is the artifact location for an experiment that does not exist yet.
 
         Parameters
         ----------
@@ -92,12 +94,14 @@ class MlflowTracker:
         Returns
         -------
         dict of str to str
-            "champion" and "previous", as far as there are.
+            "champion" and "previous", as far as there are. A store that is away is a `ProjectError`: that is not "none".
         """
         try:
             return {alias: str(version) for alias, version in self._client.get_registered_model(self._name).aliases.items()}
-        except self._mlflow.MlflowException:
-            return {}
+        except self._mlflow.MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}  # nothing is registered yet
+            raise ProjectError(f"The store does not answer ({error.error_code}): is it up, at MLFLOW_TRACKING_URI?") from None
 
     def set_aliases(self, aliases):
         """Say which versions are in use.

@@ -25,31 +25,31 @@ from predictor import Predictor
 from settings import OUT, ROOT, ProjectError
 
 
-def fit(said, tracker):
+def fit(settings, tracker):
     """Train, compare with the champion on the same rows, and put it on record. Writes `out`.
 
     Parameters
     ----------
-    said : dict
+    settings : dict
         The settings.
     tracker : MlflowTracker or WandbTracker
     """
-    X, y, fields = data.load(said)
-    model, metrics, curves = models.fit(X, y, said["training"])
-    metrics |= _champion(said, tracker)
-    refused = gate.verdict(metrics, said["training"]["margin"])
+    X, y, fields = data.load(settings)
+    model, metrics, curves = models.fit(X, y, settings["training"])
+    metrics |= _champion(settings, tracker)
+    refused = gate.verdict(metrics, settings["training"]["margin"])
     files = OUT / "model"
     shutil.rmtree(OUT, ignore_errors=True)
     files.mkdir(parents=True)
     skops.io.dump(model, files / "model.skops")
     _write(files / "schema.json", fields)
     _write(files / "reference.json", drift.reference(X, fields))
-    params = said["training"] | {"rows": len(X), "features": len(fields)}
-    tags = {"data": data.digest(said), "commit": _commit(), "gate": refused or "passed"}
+    params = settings["training"] | {"rows": len(X), "features": len(fields)}
+    tags = {"data": data.digest(settings), "commit": _commit(), "gate": refused or "passed"}
     version = tracker.record(files, model, X[:100], params, metrics, curves, tags)
     _write(gate.REPORT, {"version": version, "refused": refused, "metrics": metrics})
-    told = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
-    print(f"Version {version} is trained and on record: {told}.")
+    shown = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+    print(f"Version {version} is trained and on record: {shown}.")
 
 
 def main(arguments):
@@ -61,14 +61,14 @@ def main(arguments):
     """
     if arguments not in ([], ["fit"]):
         raise ProjectError(__doc__.partition("\n\n")[2].strip())
-    said = project.load()
-    tracker = tracking.tracker(said)
-    fit(said, tracker)
+    settings = project.load()
+    tracker = tracking.tracker(settings)
+    fit(settings, tracker)
     if not arguments:
         registry.promote_if_passed(tracker)
 
 
-def _champion(said, tracker):
+def _champion(settings, tracker):
     """How good the champion is on the same rows, coded as its own schema says; nothing where it cannot be asked."""
     version = tracker.aliases().get("champion")
     if version is None:
@@ -77,11 +77,11 @@ def _champion(said, tracker):
         tracker.fetch(version, Path(folder))
         champion = Predictor(folder, version)
     try:
-        X, y, _ = data.load(said, champion.fields)
+        X, y, _ = data.load(settings, champion.fields)
     except ProjectError:
         print(f"The champion, version {version}, does not know these data: it is not compared.")
         return {}
-    cut = models.cut_at(y, said["training"])
+    cut = models.cut_at(y, settings["training"])
     return {"champion_auc": models.auc(champion.model, X[cut:], y[cut:])}
 
 

@@ -25,8 +25,8 @@ import httpx
 import psutil
 
 from helpers import _guardian, flight_schema, services, streamlit_app
+from helpers.course.bank import own_files
 
-PASSED_OVER = {"__pycache__", ".ipynb_checkpoints", ".git", ".venv", "work", "mlruns", "wandb"}
 MOST_FILES, LARGEST = 300, 50_000_000
 START = 20  # seconds that the API or the page may take
 ASKING = 45  # seconds after which a slow API is asked no more
@@ -83,27 +83,6 @@ def _is_stub(function):
     return isinstance(function.body[-1], ast.Raise) and getattr(raised, "id", None) == "NotImplementedError"
 
 
-def files_of(folder):
-    """The learner's own files.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-
-    Returns
-    -------
-    list of pathlib.Path
-        Relative to it; neither notebooks nor what was generated.
-    """
-    found = []
-    for top, folders, names in os.walk(folder):
-        folders[:] = sorted(set(folders) - PASSED_OVER)
-        found += [Path(top, name).relative_to(folder) for name in sorted(names) if not name.endswith((".ipynb", ".pyc"))]
-        if len(found) > MOST_FILES:
-            break
-    return [name for name in found[:MOST_FILES] if (folder / name).is_file() and (folder / name).stat().st_size < LARGEST]
-
-
 @contextlib.contextmanager
 def copied(folder, *, without=None):
     """A copy of the learner's files elsewhere: what depends on where they lie shows there.
@@ -121,7 +100,7 @@ def copied(folder, *, without=None):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
         copy = Path(top).resolve() / "deployed"
         copy.mkdir()
-        for name in files_of(folder):
+        for name in _files(folder):
             if name.parts[0] != without:
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / name, copy / name)
@@ -140,7 +119,7 @@ def risky(folder):
     dict
         `pickled` and `places`: names of files.
     """
-    names = files_of(folder)
+    names = _files(folder)
     texts = {name.as_posix(): (folder / name).read_text("utf-8", "replace") for name in names if name.suffix == ".py"}
     pickled = [name.as_posix() for name in names if name.suffix in (".pkl", ".pickle", ".joblib", ".dill")]
     return {
@@ -540,3 +519,8 @@ def refused_or(answer):
             return 422, json.dumps({"problems": error.problems})
 
     return whole
+
+
+def _files(folder):
+    """Neither notebooks nor what was generated."""
+    return own_files.own_files(folder, most=MOST_FILES, largest=LARGEST, without=(".ipynb", ".pyc"))

@@ -21,8 +21,8 @@ import psutil
 import yaml
 
 from helpers import flights, mlflow_store, model_source, onnx_model, workflow_lint, workflows
+from helpers.course.bank import own_files
 
-PASSED_OVER = {"__pycache__", ".git", ".ipynb_checkpoints", ".pytest_cache", ".venv", "out", "work", "mlruns", "node_modules"}
 MOST_FILES, LARGEST = 200, 1_000_000
 SECONDS = 240  # that one run may take; a good one takes a twentieth of it
 TEST_MONTHS = (3,)
@@ -52,14 +52,8 @@ def files_of(folder):
     dict of str to bytes
         By their path in the folder, with `/`.
     """
-    found = {}
-    for top, folders, names in os.walk(folder):
-        folders[:] = sorted(set(folders) - PASSED_OVER)
-        for name in sorted(names):
-            path = Path(top, name)
-            if len(found) < MOST_FILES and path.is_file() and path.stat().st_size < LARGEST and not name.endswith(".pyc"):
-                found[path.relative_to(folder).as_posix()] = path.read_bytes()
-    return found
+    names = own_files.own_files(folder, most=MOST_FILES, largest=LARGEST, but={"out"})
+    return {name.as_posix(): (folder / name).read_bytes() for name in names}
 
 
 def documents(files):

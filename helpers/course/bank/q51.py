@@ -47,8 +47,11 @@ def quiet_quarters(rng):
         tables.append(effects)
     wide = np.column_stack([np.full(8, 0.05), np.linspace(0.3, 0.6, 8)])
     wide[3, 0] = 0.2  # far out of its own column, and still under the other's
-    dead = np.column_stack([np.tile([0.2, 0.4, 0.4], 3), np.full(9, np.nan)])  # a tie at the top, and a column never tested
-    return [*tables, wide, dead]
+    tie = np.tile([0.2, 0.4, 0.4], 3)[:, None]
+    last = np.column_stack([np.full(9, 0.05), np.r_[np.full(6, np.nan), np.full(3, 0.05)]])  # a column that came late
+    dead = np.column_stack([tie, np.full(9, np.nan)])  # a column never tested
+    small = np.linspace(0.01, 0.08, 8)[:, None]  # all under the least effect, and one larger than the others
+    return [*tables, wide, tie, small, last, dead]
 
 
 def as_table(effects):
@@ -59,14 +62,16 @@ def probe_share(answer, rng):
     return {"share": [plain(answer(as_table(effects), LEAST_EFFECT)) for effects in quiet_quarters(rng)]}
 
 
-def share(effects, *, itself=False, cells=False, at_least=False, pooled=False, least=LEAST_EFFECT, worst=False):
+def share(effects, *, itself=False, cells=False, at_least=False, pooled=False, least=LEAST_EFFECT, worst=False, gaps_quiet=False):
     """The oracle: week by week, column by column. Each keyword is a twist behind a misconception."""
     fired = np.zeros(effects.shape, dtype=bool)
     for week, column in np.ndindex(effects.shape):
         others = [w for w in range(len(effects)) if itself or w != week]
         there = effects[others] if pooled else effects[others, column]
         limit = max([least, *there[~np.isnan(there)].tolist()])
-        fired[week, column] = effects[week, column] >= limit if at_least else effects[week, column] > limit
+        known = not np.isnan(effects[week, column])
+        over = effects[week, column] >= limit if at_least else effects[week, column] > limit
+        fired[week, column] = over if known else not gaps_quiet
     if worst:
         return float(fired.mean(axis=0).max())
     return float(fired.mean() if cells else fired.any(axis=1).mean())
@@ -88,6 +93,11 @@ SHARE_MISCONCEPTIONS = {
     "one limit for all": (dict(pooled=True), "Each column has its own limit: pressure strays farther than distance ever does."),
     "at the limit": (dict(at_least=True), "An effect exactly at the limit is still quiet: the alert wants it *above*."),
     "no least effect": (dict(least=0.0), "A limit is never under `least`: a smaller difference is worth nobody's morning."),
+    "unknown is quiet": (
+        dict(gaps_quiet=True),
+        'An effect of NaN could not be measured, and you count its week as quiet. Missing data is never "no drift". NaN > limit '
+        "is False, so ask whether the effect is *not* within its limit.",
+    ),
 }
 
 
@@ -101,7 +111,10 @@ def judge_share(evidence, rng):
             return not_yet(message, name)
     full = [not np.isnan(effects).any() for effects in cases]
     if len(got) == len(want) and near(*[[v for v, f in zip(side, full, strict=True) if f] for side in (got, want)]):
-        return not_yet("Right where every effect is known. An effect of NaN was not tested: pass over it, keep the rest.", "NaN")
+        return not_yet(
+            "Right where every effect is known. A week with an effect of NaN is an alarm; other weeks' limits leave it out.",
+            "NaN",
+        )
     for effects, w, g in zip(cases, want, got, strict=False):
         if not near([g], [w]):
             return not_yet(
@@ -418,8 +431,8 @@ QUESTIONS = {
         judge=judge_share,
         hints=(
             "For each week: take the other weeks' rows (quiet.drop(index)), and their largest effect in each column.",
-            "Series.max() passes over NaN; .clip(lower=least) keeps a limit from getting too small; NaN > limit is False.",
-            "limits = quiet.drop(week).max().fillna(least).clip(lower=least); fired = (quiet.loc[week] > limits).any()",
+            "Series.max() passes over NaN; .clip(lower=least) keeps a limit from getting too small; NaN <= limit is False, too.",
+            "limits = quiet.drop(week).max().fillna(least).clip(lower=least); fired = (~(quiet.loc[week] <= limits)).any()",
         ),
         notebook=SOLUTION,
         misconceptions=(*SHARE_MISCONCEPTIONS, "NaN"),

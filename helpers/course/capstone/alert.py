@@ -1,13 +1,10 @@
 """Grades the alert: rules, scraping, quiet traffic, drifted traffic, and the message."""
 
-import json
 import shutil
 import subprocess
 import time
 
-import httpx
-
-from helpers.course.capstone import traffic
+from helpers.course.capstone import traffic, web
 from helpers.course.capstone.project import Stop
 
 QUIET_ROWS, DRIFTED_ROWS = 400, 400
@@ -134,11 +131,10 @@ def _rules_problem(path):
 
 
 def _ask(port, path):
-    try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=3, trust_env=False)
-        return answer.json()["data"]
-    except (httpx.HTTPError, json.JSONDecodeError, KeyError, TypeError):
-        return None
+    answer = web.ask(port, f"api/v1/{path}", time.monotonic() + 3)
+    told = answer.parsed() if answer else None
+    found = told.get("data") if isinstance(told, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _scrapes(port, service):
@@ -148,7 +144,7 @@ def _scrapes(port, service):
 
 def _rules(port):
     found = _ask(port, "rules")
-    return None if found is None else {rule["name"] for group in found["groups"] for rule in group["rules"]}
+    return None if found is None else {rule["name"] for group in found.get("groups", []) for rule in group["rules"]}
 
 
 def _firing(port, state="firing"):

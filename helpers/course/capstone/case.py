@@ -39,8 +39,10 @@ class Case:
         projects.copy(folder, self.place / "project")
         self.project = projects.read(self.place / "project")
         self.store = mlflow_store.new_store(self.place / "store")
-        self.env = run.environment({"MLFLOW_TRACKING_URI": self.store.uri, "WANDB_DIR": str(self.place / "records")})
-        (self.place / "records").mkdir()
+        self.records = self.place / "records"  # of W&B
+        more = {"MLFLOW_TRACKING_URI": self.store.uri, "WANDB_DIR": str(self.records)}
+        self.env = run.environment(more | run.temporary(self.place / "tmp"))
+        self.records.mkdir()
         self.ports, self.webhook, self.program, self.trained_again = {}, None, None, None
 
     def until(self, seconds):

@@ -1,5 +1,6 @@
 """Grades the workflow: linted, pushed through the real runner, and stopped by a failing test."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from helpers import mlflow_store, workflow_lint, workflow_machine, workflows
-from helpers.course.capstone import versions
+from helpers.course.capstone import project as projects
+from helpers.course.capstone import run, versions
 from helpers.course.capstone.project import Stop
 
 SECONDS = 150  # that one run may take
@@ -46,25 +48,27 @@ def grade(case, sheet, source):
         sheet.give(
             "ci", "lint", not findings, f"findings: {len(findings)}", f"{first.get('tool')}{where}: {first.get('message')}"
         )
-        remote, store = _remote(case)
+        store, records = mlflow_store.new_store(case.place / "ci store"), case.place / "ci records"
+        remote = _remote(case, store, records)
         code = _repository(case, source)
-        trained = _counter(case, store)
-        _green(sheet, _push(code, remote), name, trained)
-        _red(sheet, code, remote, name, trained)
+        trained = _counter(case, store, records)
+        _green(sheet, _push(case, code, remote), name, trained)
+        _red(case, sheet, code, remote, name, trained)
     except workflow_machine.WorkflowError as error:
         raise Stop(f"The workflow could not be run: {str(error).splitlines()[0]}") from None
 
 
-def _remote(case):
-    store = mlflow_store.new_store(case.place / "ci store")
-    env = {"MLFLOW_TRACKING_URI": store.uri, "PYTHONDONTWRITEBYTECODE": "1", "WANDB_MODE": "offline"}
-    return workflows.new_remote(case.place / "remote.git", env=env, seconds=case.at_most(SECONDS)), store
+def _remote(case, store, records):
+    records.mkdir()
+    env = {"MLFLOW_TRACKING_URI": store.uri, "PYTHONDONTWRITEBYTECODE": "1"}
+    env |= {"WANDB_MODE": "offline", "WANDB_DIR": str(records)}  # else W&B's would be gone with the runner's folder
+    return workflows.new_remote(case.place / "remote.git", env=env, seconds=SECONDS)
 
 
-def _counter(case, store):
-    """Tells how many trainings are on record; None where W&B keeps them, whose folder is gone with the runner's."""
+def _counter(case, store, records):
+    """Tells how many trainings are on record."""
     if case.project.maybe("project", "tracker", "mlflow") == "wandb":
-        return lambda: None
+        return lambda: len(versions.in_wandb(records))
     return lambda: len(versions.in_mlflow(store.uri))
 
 
@@ -92,11 +96,16 @@ def git(*arguments, cwd):
     return workflow_machine.git(*who, *arguments, cwd=cwd)
 
 
-def _push(code, remote):
+def _push(case, code, remote):
+    """Under watch as all that is the learner's, for the push runs the workflow."""
     git("add", "--all", cwd=code)
     git("commit", "--quiet", "--allow-empty", "--message", "the capstone", cwd=code)
-    before = len(workflows.runs(remote))
-    git("push", "--quiet", str(remote), "HEAD:refs/heads/main", cwd=code)
+    before, env = len(workflows.runs(remote)), case.env | run.temporary(case.place / "ci")
+    env |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0"}
+    command = [workflow_machine.program("git"), "-c", "safe.directory=*", "push", "--quiet", str(remote), "HEAD:refs/heads/main"]
+    ended = run.run("push", command, code, env, case.at_most(SECONDS), run.MOST_WRITTEN + 5 * projects.LARGEST)
+    if ended.why:
+        raise Stop(f"The workflow did not come to an end: {ended.why}")
     return workflows.runs(remote)[before:]
 
 
@@ -111,13 +120,13 @@ def _green(sheet, runs, name, trained):
     return sheet.give("ci", "green", 0 if failed else 0.6 if recorded == 0 else 1, evidence, advice)
 
 
-def _red(sheet, code, remote, name, trained):
+def _red(case, sheet, code, remote, name, trained):
     if not _has_all(sheet, "green"):
         return sheet.give("ci", "red", 0, "not tried", "A run has to pass first: only then does one that fails mean something.")
     before = trained()
     (code / "tests").mkdir(exist_ok=True)
     (code / "tests" / "test_broken_on_purpose.py").write_text(BROKEN, encoding="utf-8")
-    runs = _push(code, remote)
+    runs = _push(case, code, remote)
     failed, more = sum(not each.passed for each in runs), trained() != before
     advice = f"A failing test in tests/ went through: let {name} run the tests before it trains."
     if failed:
@@ -133,11 +142,11 @@ def _has_all(sheet, name):
     return mark is not None and mark.points == mark.of
 
 
-def _last_words(run):
-    if run.error:
-        return f"The run did not end well: {run.error[:200]}"
-    failed = [step["name"] for steps in run.jobs.values() for step in steps if step["outcome"] == "failure"]
-    lines = [line for line in run.log.splitlines() if line.strip()]
+def _last_words(one):
+    if one.error:
+        return f"The run did not end well: {one.error[:200]}"
+    failed = [step["name"] for steps in one.jobs.values() for step in steps if step["outcome"] == "failure"]
+    lines = [line for line in one.log.splitlines() if line.strip()]
     told = PLACE.sub("", " / ".join(lines[-3:]))[:300]
     return f"The step {failed[0] if failed else '?'} failed; its log ends: {told}"
 

@@ -1,5 +1,6 @@
 """`python -m helpers capstone check FOLDER`."""
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -20,15 +21,29 @@ def main(folder, to, seconds):
     Returns
     -------
     int
-        0 where all points were given that can be given here, else 1.
+        0 where all points were given that can be given here, else 1; also 1 where the report cannot be written, which is told
+        after what it says.
     """
+    if not (math.isfinite(seconds) and seconds > 0):
+        print(f"--seconds is {seconds:g}; expected a number above 0, such as {check.SECONDS}.", file=sys.stderr)
+        return 1
     begun = time.monotonic()
     sheet = check.check(
         folder, seconds=seconds, say=lambda text: print(f"{time.monotonic() - begun:5.0f} s  {text}", file=sys.stderr, flush=True)
     )
     took = time.monotonic() - begun
-    page = report.write(sheet, Path(folder).absolute().name, took, to)
-    print(report.as_text(sheet))
-    print(f"In {took:.0f} s. The report: {page}")
+    _show(report.as_text(sheet))
+    try:
+        page = report.write(sheet, Path(folder).absolute().name, took, to)
+    except OSError as error:
+        print(f"The report cannot be written into {to} ({error.strerror}): name another folder with --to.", file=sys.stderr)
+        return 1
+    _show(f"In {took:.0f} s. The report: {page}")
     points, of = sheet.total()
     return 0 if of and points == of else 1
+
+
+def _show(text):
+    """A terminal that lacks a letter shows its escape."""
+    known = sys.stdout.encoding or "utf-8"
+    print(text.encode(known, "backslashreplace").decode(known))

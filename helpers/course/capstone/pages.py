@@ -6,10 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import yaml
 
-from helpers.course.capstone import run
+from helpers.course.capstone import run, web
 from helpers.course.capstone.project import Stop
 
 LOOK = Path(__file__).with_name("look.py")
@@ -79,7 +78,8 @@ def space(case, sheet):
     if not page.is_file():
         raise Stop(f"There is no {page.name} in {folder.name}: it is the page that the Space shows.")
     nowhere = {name: "" for name in case.ports_env()} | {"MLFLOW_TRACKING_URI": "", "SERVICE_PORT": str(case.closed_port())}
-    told = _look(case, page, "space", case.env | nowhere)
+    own = run.temporary(case.place / "space alone" / "tmp")
+    told = _look(case, page, "space", case.env | nowhere | own)
     _opened(sheet, "space", "boots", told, inputs=True)
 
 
@@ -158,11 +158,9 @@ def _look(case, file, name, env):
 
 def _answers(port, path, until):
     while True:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}{path}", timeout=2, trust_env=False).status_code == 200:
-                return True
-        except httpx.HTTPError:
-            pass
+        answer = web.ask(port, path, min(until, time.monotonic() + 2))
+        if answer and answer.status == 200:
+            return True
         if time.monotonic() > until:
             return False
         time.sleep(0.1)

@@ -1,8 +1,10 @@
 """Reads a capstone project: what `capstone.toml` promises, a copy to work on, and the data."""
 
+import math
 import os
 import shutil
 import tomllib
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,7 @@ from pandas.api import types
 CONTRACT = "capstone.toml"
 PASSED_OVER = {"__pycache__", ".git", ".ipynb_checkpoints", ".pytest_cache", ".venv", "venv", "node_modules", "mlruns", "wandb"}
 PASSED_OVER |= {"served", "out", "logs"}  # what an earlier training made: another store's versions have the same names
+FEWEST = 250  # rows; with fewer, neither a test nor a drift means anything, and a tenth is left out once
 LARGEST = 200_000_000  # bytes of a project, without what is passed over
 KINDS = {  # what capstone.toml says: section, key: (kind, an example)
     ("data", "file"): (str, '"data/flights.csv"'),
@@ -187,31 +190,79 @@ def table(project):
     Returns
     -------
     X : pandas.DataFrame
-        The features as requests hold them, in the order of time; rows with a gap are left out.
+        The features as requests hold them, in the order of time. Rows with a gap are left out where `FEWEST` are without, and
+        both values of the target among them; else all rows come.
     y : pandas.Series
         The target, 0 or 1.
 
     Raises
     ------
     Stop
-        No file, no table, a column is absent, the time cannot be read, or the target is not two-valued.
+        No file, no table, a column is absent or named twice, the time cannot be read, the target is not two-valued, a feature
+        is empty or holds what JSON has no word for, there are fewer than `FEWEST` rows.
     """
     path = project.path("data", "file")
     time, target = project.want("data", "time"), project.want("data", "target")
-    try:
-        data = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (ValueError, OSError) as error:  # pandas' own errors of parsing are ValueErrors
-        raise Stop(f"{path.name} cannot be read as a table: {str(error).splitlines()[0][:150]}.") from None
-    features = project.maybe("data", "features") or [name for name in data.columns if name not in (time, target)]
+    data = _read(path)
+    features = _features(project, data, time, target)
     absent = [name for name in (time, target, *features) if name not in data.columns]
     if absent:
-        raise Stop(f"{path.name} has no column {absent[0]!r}, which {CONTRACT} names; it has: {', '.join(data.columns[:12])}.")
-    try:
-        when = pd.to_datetime(data[time], utc=True, format="mixed" if types.is_string_dtype(data[time]) else None)
-    except (ValueError, TypeError):
-        raise Stop(f"The column {time!r} of {path.name} does not read as a time: use such as 2013-01-31 07:00.") from None
-    data = data.loc[when.sort_values(kind="stable").index].dropna(subset=[*features, target])
+        has = ", ".join(map(str, data.columns[:12]))
+        raise Stop(f"{path.name} has no column {absent[0]!r}, which {CONTRACT} names; it has: {has}.")
+    when = _times(data[time], path)
+    data = data.loc[when.sort_values(kind="stable").index].dropna(subset=[target])
     if set(data[target].unique()) != {0, 1}:
-        found = ", ".join(repr(each) for each in data[target].unique()[:4]) or "none"
+        found = ", ".join(repr(each) for each in data[target].unique()[:4].tolist()) or "none"
         raise Stop(f"The column {target!r} of {path.name} has the values {found}; expected 0 and 1, both.")
+    if len(data) < FEWEST:
+        raise Stop(f"{path.name} has {len(data)} rows with a target; at least {FEWEST} are needed to tell anything by them.")
+    for name in features:
+        _sendable(data[name], path)
+    whole = data.dropna(subset=features)
+    if len(whole) >= FEWEST and whole[target].nunique() == 2:
+        data = whole
     return data[features], data[target].astype(int)
+
+
+def _read(path):
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (ValueError, OSError, EOFError, zlib.error) as error:  # pandas' own errors of parsing are ValueErrors
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Stop(f"{path.name} cannot be read as a table: {why[:150]}.") from None
+
+
+def _features(project, data, time, target):
+    """The columns that a request holds; which of them are there is not looked at."""
+    said = project.maybe("data", "features")
+    features = [name for name in data.columns if name not in (time, target)] if said is None else said
+    where = f"In {CONTRACT}, `features` of [data]"
+    if not isinstance(features, list) or not all(isinstance(name, str) for name in features):
+        raise Stop(f'{where} is {features!r}; expected a list of columns, such as features = ["hour", "origin"].')
+    twice = [name for name in features if features.count(name) > 1]
+    if twice:
+        raise Stop(f"{where} names {twice[0]!r} twice: name each column once.")
+    if target in features or time == target:
+        raise Stop(
+            f"In {CONTRACT}, the target {target!r} of [data] is named as a feature or as the time too: it is what is asked for."
+        )
+    if not features:
+        raise Stop(f"{where} leaves no column to ask with: name at least one beside the time and the target.")
+    return features
+
+
+def _times(column, path):
+    try:
+        return pd.to_datetime(column, utc=True, format="mixed" if types.is_string_dtype(column) else None)
+    except (ValueError, TypeError):
+        raise Stop(f"The column {column.name!r} of {path.name} does not read as a time: use such as 2013-01-31 07:00.") from None
+
+
+def _sendable(column, path):
+    known, advice = column.dropna(), f"leave it out by `features` in {CONTRACT}, or mend it"
+    if known.empty:
+        raise Stop(f"The column {column.name!r} of {path.name} is empty: {advice}.")
+    good = (str, int, float, pd.Timestamp, pd.Period)
+    odd = [each for each in known.tolist() if not isinstance(each, good) or each in (math.inf, -math.inf)]
+    if odd:
+        raise Stop(f"The column {column.name!r} of {path.name} holds {odd[0]!r}, which no request can hold: {advice}.")

@@ -6,7 +6,7 @@ import json
 import textwrap
 from pathlib import Path
 
-from helpers.course.capstone.rubric import RUBRIC
+from helpers.course.capstone.rubric import RUBRIC, readable
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -59,7 +59,7 @@ def as_json(sheet, name, seconds):
     str
     """
     points, of = sheet.total()
-    told = {"project": name, "points": points, "of": of, "seconds": round(seconds, 1)}
+    told = {"project": readable(name), "points": points, "of": of, "seconds": round(seconds, 1)}
     told["marks"] = [dataclasses.asdict(mark) for mark in sheet.marks()]
     return json.dumps(told, indent=2) + "\n"
 
@@ -87,7 +87,7 @@ def as_page(sheet, name, seconds):
     return PAGE.format(
         points=_number(points),
         of=of,
-        name=html.escape(name),
+        name=html.escape(readable(name)),
         seconds=seconds,
         skipped=f" {skipped} more points could not be tried on this machine." if skipped else "",
         todo=todo,

@@ -1,6 +1,8 @@
 """What the capstone is graded by, and the sheet on which points are given, each with its evidence and what to do next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+LONGEST = 2_000  # characters of what was seen, or of an advice
 
 RUBRIC = {  # part: (title, {criterion: (points, what must be true)})
     "project": (
@@ -105,6 +107,22 @@ class Mark:
     advice: str
 
 
+def readable(text):
+    """What a learner's program said, as any page, file or terminal can show it.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        On one line; of a character that nothing can show, such as half a surrogate pair, its escape. A long one is cut.
+    """
+    shown = "".join(each if each.isprintable() else " " if each.isspace() else ascii(each)[1:-1] for each in text[:LONGEST])
+    return shown + ("…" if len(text) > LONGEST else "")
+
+
 class Sheet:
     """Collects marks. Every criterion of its parts is marked in the end.
 
@@ -175,6 +193,7 @@ class Sheet:
         return self._marks.get((part, name))
 
     def _set(self, mark):
+        mark = replace(mark, evidence=readable(mark.evidence), advice=readable(mark.advice))
         if mark.part in self.parts:
             self._marks.setdefault((mark.part, mark.name), mark)
 

@@ -18,6 +18,7 @@ MB = 1_000_000
 MOST_PRINTED, MOST_WRITTEN, MOST_MEMORY = 50 * MB, 500 * MB, 4_000 * MB  # bytes
 MOST_PROCESSES = 150
 LOOK = 0.2  # seconds between two looks at what a program writes; its memory is looked at less often
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")  # what a program's temporary folder is called in its environment
 ABSENT = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'")
 
 
@@ -48,6 +49,9 @@ class Program:
     folder : pathlib.Path
         Where it runs.
     env : dict of str to str
+        With TMPDIR and WANDB_DIR: what it writes there counts too.
+    most : int, default MOST_WRITTEN
+        Bytes that it may write.
 
     Raises
     ------
@@ -55,7 +59,7 @@ class Program:
         There is no such program.
     """
 
-    def __init__(self, name, command, folder, env):
+    def __init__(self, name, command, folder, env, most=MOST_WRITTEN):
         self.name, self.folder, self._broke = name, folder, None
         words = [
             sys.executable if command[0] in ("python", "python3") else shutil.which(command[0], path=env["PATH"]),
@@ -64,7 +68,8 @@ class Program:
         if words[0] is None:
             raise Stop(f"The command `{name}` wants the program {command[0]}, which is not here: begin it with python.")
         out = {key: None for key in os.environ if key not in env}
-        self._weight = _weight(folder)
+        self._places = [folder, *(Path(env[key]) for key in ("TMPDIR", "WANDB_DIR") if key in env)]
+        self._allowed, self._most = most, _weight(self._places) + most
         self._service = services.start(f"capstone {name} {id(self)}", words, ready=None, env=out | env, cwd=folder)
         self._over = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -82,9 +87,9 @@ class Program:
                 return
 
     def _spent(self):
-        if _weight(self.folder) - self._weight > MOST_WRITTEN:
-            return f"wrote more than {MOST_WRITTEN // MB} MB into its folder"
-        family, memory = self._service.processes(), 0
+        if _weight(self._places) > self._most:
+            return f"wrote more than {self._allowed // MB} MB into its folder and its temporary one"
+        family, memory = self._family(), 0
         for process in family:
             try:
                 memory += process.memory_info().rss
@@ -93,6 +98,15 @@ class Program:
         if memory > MOST_MEMORY:
             return f"took more than {MOST_MEMORY // MB} MB of memory"
         return f"started more than {MOST_PROCESSES} processes" if len(family) > MOST_PROCESSES else None
+
+    def _family(self):
+        """Its processes, with those that left it: what guards the program has adopted them."""
+        family = self._service.processes()
+        try:
+            guardian = psutil.Process(self._service.pid).parent() if self._service.pid else None
+            return family | set(guardian.children(recursive=True)) if guardian else family
+        except psutil.NoSuchProcess:
+            return family
 
     def over(self):
         """Why it is over.
@@ -130,7 +144,7 @@ class Program:
         list of int
         """
         found = set()
-        for process in self._service.processes():
+        for process in self._family():
             try:
                 found |= {each.laddr.port for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
             except psutil.Error:
@@ -149,7 +163,7 @@ class Program:
         self.stop()
 
 
-def run(name, command, folder, env, seconds):
+def run(name, command, folder, env, seconds, most=MOST_WRITTEN):
     """Run a command to its end.
 
     Parameters
@@ -161,6 +175,8 @@ def run(name, command, folder, env, seconds):
         As of `Program`, all four.
     seconds : float
         That it may take; it is ended then.
+    most : int, default MOST_WRITTEN
+        As of `Program`.
 
     Returns
     -------
@@ -172,13 +188,30 @@ def run(name, command, folder, env, seconds):
         There is no such program.
     """
     begun = time.monotonic()
-    with Program(name, command, folder, env) as program:
+    with Program(name, command, folder, env, most) as program:
         while (why := program.over()) is None:
             if time.monotonic() - begun > seconds:
                 why = f"`{name}` had not ended after {seconds:.0f} s{program.last_words()}"
                 break
             time.sleep(0.05)
     return Ended(why, time.monotonic() - begun)
+
+
+def temporary(folder):
+    """A place for temporary files that goes when the check does.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made if absent.
+
+    Returns
+    -------
+    dict of str to str
+        For an environment.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return {name: str(folder) for name in TEMPORARY}
 
 
 def environment(more):
@@ -214,9 +247,9 @@ def environment(more):
     return passed | quiet | {"PATH": path, "NO_PROXY": "127.0.0.1,localhost"} | more
 
 
-def _weight(folder):
+def _weight(places):
     total = 0
-    for top, _, names in os.walk(folder):
+    for top, _, names in (each for place in places for each in os.walk(place)):
         for name in names:
             try:
                 total += (Path(top) / name).lstat().st_size

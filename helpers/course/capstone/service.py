@@ -3,11 +3,10 @@
 import math
 import time
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from scipy import stats
 
-from helpers.course.capstone import traffic
+from helpers.course.capstone import traffic, web
 from helpers.course.capstone.project import Stop
 
 GOOD_ROWS, COUNTED_ROWS = 60, 40
@@ -29,7 +28,7 @@ def started(case, seconds=60):
         The system ended, or nothing listens at its port.
     """
     begun, until, path = time.monotonic(), case.until(seconds), case.project.want("service", "health")
-    while _status(case.ports["SERVICE_PORT"], path) is None:
+    while _status(case, path) is None:
         over = case.program.over()
         if over is not None:
             raise Stop(over or "`start` ended at once, and well: it has to stay until it is ended.")
@@ -59,16 +58,16 @@ def service(case, sheet, asker, X, y):
         It answers no good row.
     """
     path, until = case.project.want("service", "health"), case.until(10)
-    while (status := _status(case.ports["SERVICE_PORT"], path)) != 200 and time.monotonic() < until:
+    while (status := _status(case, path)) != 200 and time.monotonic() < until:
         time.sleep(0.2)
     advice = f"{path} has to answer 200 as soon as there is a model to answer with."
-    sheet.give("service", "health", status == 200, f"HTTP {status}", advice)
+    sheet.give("service", "health", status == 200, f"HTTP {status or 'nothing'}", advice)
     rows, _ = traffic.sample(X, y, GOOD_ROWS, case.rng)
     answers = asker.send(rows, case.until(60))
     good = [probability for probability, _, why in answers if not why]
     wrong = next((why for *_, why in answers if why), "no time was left")
     share = len(good) / len(rows)
-    advice = f"A row of the data file got {wrong}. Every column but time and target is sent, by its name."
+    advice = f"A row of the data file got {wrong}. Every column but time and target is sent, by its name; a gap as null."
     sheet.give("service", "predicts", 1 if share == 1 else share / 2, f"{len(good)} of {len(rows)} rows", advice)
     if not good:
         raise Stop(f"The service has to answer good rows first: one got {wrong}.")
@@ -96,14 +95,14 @@ def skill(sheet, answers, truth):
     """
     known = [(probability, late) for (probability, *_), late in zip(answers, truth, strict=False) if probability is not None]
     hit, missed = ([probability for probability, late in known if late == side] for side in (1, 0))
-    if min(len(hit), len(missed)) < 5:
-        sheet.give("service", "skill", 0, f"{len(known)} answers", "There were too few answers of both kinds to tell.")
-    test = stats.mannwhitneyu(hit, missed, alternative="greater")
-    auc = test.statistic / (len(hit) * len(missed))
-    advice = (
-        "Answers as good as a coin's: is the model the one that was trained, and is the probability that of the target being 1?"
-    )
-    sheet.give("service", "skill", test.pvalue < 0.05, f"AUC {auc:.2f} on {len(known)} rows", advice)
+    if min(len(hit), len(missed)) < 5:  # too few for a test, which says so itself
+        told, evidence, advice = False, f"{len(known)} answers", "There were too few answers of both kinds to tell."
+    else:
+        test = stats.mannwhitneyu(hit, missed, alternative="greater")
+        auc = test.statistic / (len(hit) * len(missed))
+        told, evidence = test.pvalue < 0.05, f"AUC {auc:.2f} on {len(known)} rows"
+        advice = "Answers as good as a coin's: is the model the trained one, and is the probability that of the target being 1?"
+    sheet.give("service", "skill", told, evidence, advice)
 
 
 def metrics(case, sheet, asker, rows):
@@ -173,13 +172,12 @@ def total(samples, name):
 
 
 def _samples(case):
-    url = f"http://127.0.0.1:{case.ports['SERVICE_PORT']}{case.project.want('service', 'metrics')}"
+    answer = web.follow(case.ports["SERVICE_PORT"], case.project.want("service", "metrics"), case.until(traffic.PATIENCE))
+    if answer is None or answer.status != 200:
+        return [], f"HTTP {answer.status}" if answer else f"no whole answer in {traffic.PATIENCE} s"
     try:
-        answer = httpx.get(url, timeout=5, trust_env=False, follow_redirects=True)
-        if answer.status_code != 200:
-            return [], f"HTTP {answer.status_code}"
-        families = list(text_string_to_metric_families(answer.text))
-    except (httpx.HTTPError, ValueError) as error:
+        families = list(text_string_to_metric_families(answer.content.decode("utf-8", "replace")))
+    except ValueError as error:
         return [], f"not Prometheus text {str(error)[:80]}".strip()
     found = [(sample.name, sample.value) for family in families for sample in family.samples]
     return found, "" if found else "nothing on the page"
@@ -201,8 +199,6 @@ def _fault(status, told):
     return "" if told else "a 4xx without JSON"
 
 
-def _status(port, path):
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=3, trust_env=False).status_code
-    except httpx.HTTPError:
-        return None
+def _status(case, path):
+    answer = web.ask(case.ports["SERVICE_PORT"], path, case.until(3))
+    return answer and answer.status

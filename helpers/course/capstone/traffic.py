@@ -4,13 +4,14 @@ import json
 import math
 import time
 
-import httpx
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from helpers.course.capstone import web
+
 PACE = 150  # rows a second, about
-PATIENCE = 5  # seconds that one answer may take
+PATIENCE = 5  # seconds that one answer may take, to its last byte
 
 
 def sample(X, y, n, rng):
@@ -43,9 +44,15 @@ def as_rows(X):
     Returns
     -------
     list of dict
+        A gap is None.
     """
-    columns = {name: X[name].astype(str).tolist() if _is_time(X[name]) else X[name].tolist() for name in X}
+    columns = {name: _values(X[name]) for name in X}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _values(column):
+    values = (column.astype(str) if _is_time(column) else column).tolist()
+    return [None if gap else value for value, gap in zip(values, column.isna(), strict=True)]
 
 
 def drifted(X, reference):
@@ -117,14 +124,13 @@ class Asker:
 
     Parameters
     ----------
-    port : int
-    project : helpers.course.capstone.project.Project
+    case : helpers.course.capstone.case.Case
+        Its system runs. When its time is over, nothing more is sent.
     """
 
-    def __init__(self, port, project):
-        self.path = project.want("service", "predict")
-        self.probability, self.version = project.want("service", "probability"), project.want("service", "version")
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False)
+    def __init__(self, case):
+        self._case, self._port, self._path = case, case.ports["SERVICE_PORT"], case.project.want("service", "predict")
+        self.probability, self.version = case.project.want("service", "probability"), case.project.want("service", "version")
         self.answered = 0  # rows, so far
 
     def ask(self, row):
@@ -163,18 +169,12 @@ class Asker:
         Returns
         -------
         status : int or None
-            None where no answer came.
+            None where no answer came, or none with an end.
         told : object
             The parsed JSON; None where it is none.
         """
-        try:
-            answer = self.client.post(self.path, content=body, headers={"content-type": "application/json"})
-        except httpx.HTTPError:
-            return None, None
-        try:
-            return answer.status_code, answer.json()
-        except ValueError:
-            return answer.status_code, None
+        answer = web.ask(self._port, self._path, self._case.until(PATIENCE), body)
+        return (None, None) if answer is None else (answer.status, answer.parsed())
 
     def send(self, rows, until):
         """Send rows at the check's pace.

@@ -59,7 +59,10 @@ def records(case):
     list of dict
         Each with `has`: which of "parameters", "metrics", "a model" it has.
     """
-    found = _wandb(case.place) if case.project.maybe("project", "tracker", "mlflow") == "wandb" else in_mlflow(case.store.uri)
+    if case.project.maybe("project", "tracker", "mlflow") == "wandb":
+        found = [each for place in (case.records, case.project.folder) for each in in_wandb(place)]
+    else:
+        found = in_mlflow(case.store.uri)
     return [{"has": {name for name, there in each.items() if there}} for each in found]
 
 
@@ -90,15 +93,29 @@ def in_mlflow(uri):
     return found
 
 
-def _wandb(place):
-    folders = [path.parent for path in Path(place).rglob("run-*.wandb")]
-    for folder in folders:
+def in_wandb(place):
+    """What the finished runs of W&B in a folder have.
+
+    Parameters
+    ----------
+    place : path-like
+
+    Returns
+    -------
+    list of dict
+        As from `in_mlflow`. Empty where there is no such folder.
+    """
+    found = []
+    for folder in sorted({path.parent for path in Path(place).rglob("run-*.wandb")}):
         try:
             each = readback.read_wandb(folder, patience=5)
         except readback.ReadError:
             continue  # no whole record is no record
         if each.state == "finished":
-            yield {"parameters": each.params, "metrics": len(each.history) or each.summary, "a model": len(each.artifacts)}
+            found.append(
+                {"parameters": each.params, "metrics": len(each.history) or each.summary, "a model": len(each.artifacts)}
+            )
+    return found
 
 
 def fewer_rows(case):

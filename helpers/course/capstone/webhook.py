@@ -32,12 +32,12 @@ class Webhook:
 def _handler(told):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
-            body = self.rfile.read(min(int(self.headers.get("content-length") or 0), MOST))
             try:
-                alerts = json.loads(body)["alerts"]
+                length = int(self.headers.get("content-length") or 0)
+                alerts = json.loads(self.rfile.read(max(0, min(length, MOST))))["alerts"]
                 told.extend(each["labels"]["alertname"] for each in alerts if each["status"] == "firing")
                 status = 200
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 status = 400  # not what Alertmanager's webhook sends
             self.send_response(status)
             self.send_header("content-length", "0")

@@ -4,7 +4,7 @@ import http.server
 import json
 import sys
 
-from settings import HOST
+from settings import LISTEN
 
 
 class Printer(http.server.BaseHTTPRequestHandler):
@@ -18,8 +18,8 @@ class Printer(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         """Print a line an alert."""
         try:
-            told = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            for alert in told["alerts"]:
+            message = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            for alert in message["alerts"]:
                 summary = alert["annotations"].get("summary", "")
                 print(f"{alert['status'].upper()} {alert['labels']['alertname']}: {summary}", flush=True)
             self.send_response(200)
@@ -32,4 +32,4 @@ class Printer(http.server.BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    http.server.HTTPServer((HOST, int(sys.argv[1])), Printer).serve_forever()
+    http.server.HTTPServer((LISTEN, int(sys.argv[1])), Printer).serve_forever()

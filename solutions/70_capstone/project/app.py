@@ -1,12 +1,14 @@
 """The page: a form, and the service's answer. `python -m streamlit run app.py`, or all with `python start.py`."""
 
+import os
+
 import httpx
 import streamlit as st
 
 import form
 import settings as project
 
-SERVICE = f"http://{project.HOST}:{project.port('SERVICE_PORT', 8000)}"
+SERVICE = os.environ.get("SERVICE_URL") or f"http://{project.HOST}:{project.port('SERVICE_PORT', 8000)}"
 TIMEOUT = 5  # seconds
 
 
@@ -35,21 +37,21 @@ def call(method, path, **options):
     ### BEGIN SOLUTION
     try:
         reply = httpx.request(method, SERVICE + path, timeout=TIMEOUT, trust_env=False, **options)
-        told = reply.json()
+        answer = reply.json()
     except (httpx.HTTPError, ValueError):
         raise Trouble("The service does not answer now. Try again in a minute.") from None
     if reply.status_code == 422:
-        raise Trouble("; ".join(f"{each['field']}: {each['problem']}" for each in told["problems"]))
+        raise Trouble("; ".join(f"{each['field']}: {each['problem']}" for each in answer["problems"]))
     if reply.status_code != 200:
-        raise Trouble(f"The service cannot answer now: {told.get('problem', reply.status_code)}.")
-    return told
+        raise Trouble(f"The service cannot answer now: {answer.get('problem', reply.status_code)}.")
+    return answer
     ### END SOLUTION
 
 
 ### BEGIN SOLUTION
-said = project.load()
-st.title(said["project"]["name"])
-st.write(f"How likely is it that **{said['data']['target']}** is 1?")
+settings = project.load()
+st.title(settings["project"]["name"])
+st.write(f"How likely is it that **{settings['data']['target']}** is 1?")
 try:
     row = form.ask(call("GET", "/schema"))
     if row is not None:

@@ -62,10 +62,10 @@ def load(settings, fields=None):
     ProjectError
         The file cannot be read, lacks a column or rows, its time is none, its target is not 0 or 1.
     """
-    said, file = settings["data"], path(settings)
+    names, file = settings["data"], path(settings)
     table = _read(file)
-    time, target = said["time"], said["target"]
-    features = [field["name"] for field in fields or ()] or said.get("features")
+    time, target = names["time"], names["target"]
+    features = [field["name"] for field in fields or ()] or names.get("features")
     features = features or [name for name in table.columns if name not in (time, target)]
     absent = [name for name in (time, target, *features) if name not in table.columns]
     if absent:

@@ -14,6 +14,7 @@ class Metrics:
         self.seconds = Histogram("prediction_seconds", "Seconds that an answered row took.", **ours)
         self.version = Gauge("model_version", "1 for the version in use.", ["version"], **ours)
         self.rows = Gauge("drift_window_rows", "Rows in the window that drift is looked for in.", **ours)
+        self.at_least = Gauge("drift_at_least", "Rows that the window must have; with fewer, drift is unknown.", **ours)
         self.distance = Gauge(
             "drift_distance", "Distance of a feature from the training data; NaN: unknown.", ["feature"], **ours
         )

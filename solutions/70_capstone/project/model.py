@@ -7,14 +7,14 @@ from sklearn.tree import DecisionTreeClassifier
 from settings import ProjectError
 
 
-def fit(X, y, said):
+def fit(X, y, settings):
     """Train on the older rows, test on the newer ones: a model is always asked about what comes later.
 
     Parameters
     ----------
     X, y
         As from `data.load`.
-    said : dict
+    settings : dict
         The section [training].
 
     Returns
@@ -27,11 +27,11 @@ def fit(X, y, said):
         `train_log_loss` and `test_log_loss`: a value after each of the `steps` trees, so no early stopping.
     """
     ### BEGIN SOLUTION
-    cut = cut_at(y, said)
-    options = {"max_iter": said["steps"], "learning_rate": said["learning_rate"], "max_leaf_nodes": said["leaves"]}
-    trees = HistGradientBoostingClassifier(**options, early_stopping=False, random_state=said["seed"])
+    cut = cut_at(y, settings)
+    options = {"max_iter": settings["steps"], "learning_rate": settings["learning_rate"], "max_leaf_nodes": settings["leaves"]}
+    trees = HistGradientBoostingClassifier(**options, early_stopping=False, random_state=settings["seed"])
     model = trees.fit(X[:cut], y[:cut])
-    stump = DecisionTreeClassifier(max_depth=1, random_state=said["seed"]).fit(X[:cut], y[:cut])
+    stump = DecisionTreeClassifier(max_depth=1, random_state=settings["seed"]).fit(X[:cut], y[:cut])
     curves = {}
     for part, rows in {"train": slice(None, cut), "test": slice(cut, None)}.items():
         curves[f"{part}_log_loss"] = [float(log_loss(y[rows], p)) for p in model.staged_predict_proba(X[rows])]
@@ -40,14 +40,14 @@ def fit(X, y, said):
     ### END SOLUTION
 
 
-def cut_at(y, said):
+def cut_at(y, settings):
     """Where the newer rows begin, on which a model is tested.
 
     Parameters
     ----------
     y : numpy.ndarray of int
         In the order of time.
-    said : dict
+    settings : dict
         The section [training].
 
     Returns
@@ -59,7 +59,7 @@ def cut_at(y, said):
     ProjectError
         On one side there is only one outcome.
     """
-    cut = round(len(y) * (1 - said["test_share"]))
+    cut = round(len(y) * (1 - settings["test_share"]))
     if len(set(y[:cut])) < 2 or len(set(y[cut:])) < 2:
         raise ProjectError("Before and after the split by time both 0 and 1 must occur: change test_share, or get more data.")
     return cut

@@ -1,8 +1,10 @@
 """The programs that the system is made of, and how each is started, waited for and ended."""
 
+import ctypes
 import http.client
 import os
 import shutil
+import signal
 import socket
 import string
 import subprocess
@@ -12,6 +14,7 @@ import time
 from settings import HOST, ROOT, ProjectError
 
 PATIENCE = 60  # seconds until a part must answer
+DEATH_SIGNAL = 1  # of Linux' prctl: which signal a process gets when the one that started it has ended
 
 
 class Part:
@@ -37,7 +40,11 @@ class Part:
         self.starts += 1
         self.log.parent.mkdir(exist_ok=True)
         # In a group of its own, so that CTRL-C reaches start.py alone, which then ends one after the other.
+        # If start.py is killed the hard way it cannot; Linux then ends the part, other systems leave it (see README.md).
         own = {"start_new_session": True} if os.name != "nt" else {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        if sys.platform == "linux":
+            prctl = ctypes.CDLL(None).prctl  # looked up here, as between fork and exec as little as possible may happen
+            own["preexec_fn"] = lambda: prctl(DEATH_SIGNAL, signal.SIGTERM)
         with self.log.open("wb" if self.starts == 1 else "ab") as log:
             out = None if self.shown else log
             streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": subprocess.STDOUT}
@@ -80,7 +87,7 @@ def parts(ports, folder):
     ----------
     ports : dict of str to int
     folder : pathlib.Path
-        For filled-in settings, and what Prometheus and Alertmanager keep.
+        For filled-in settings, and what Prometheus and Alertmanager keep. It is made where it is absent.
 
     Returns
     -------
@@ -97,6 +104,8 @@ def parts(ports, folder):
     if not prometheus or not manager:
         print("Prometheus or Alertmanager is not installed (apt install prometheus prometheus-alertmanager): no alerts.")
         return found
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "alertmanager" / "nflog").unlink(missing_ok=True)  # whoever starts anew is told again of what still fires
     values = {name: str(port) for name, port in ports.items()} | {"RULES": (ROOT / "monitoring" / "alerts.yml").as_posix()}
     values["ALERT_WEBHOOK"] = os.environ.get("ALERT_WEBHOOK") or _printer(found)
     for name in ("prometheus.yml", "alertmanager.yml"):

@@ -1,6 +1,6 @@
 """A version of the model as it is served: from a folder with model.skops, schema.json and reference.json.
 
-It is copied into the Space too, so that the page there answers as the service does.
+It is copied into the Space too, so that the page there answers as the service does; there is no reference there.
 """
 
 import json
@@ -27,20 +27,24 @@ class Predictor:
     version : str
     fields : list of dict
         The schema.
-    reference : dict
-        As from `drift.reference`.
+    reference : dict or None
+        As from `drift.reference`; None where the folder has none.
     validator : pydantic.TypeAdapter
+    typical : dict
+        A row of typical values.
     """
 
     def __init__(self, folder, version=None):
         folder = Path(folder)
-        said = folder / "version"
-        self.version = version or (said.read_text(encoding="utf-8") if said.exists() else folder.name)
+        note = folder / "version"
+        self.version = version or (note.read_text(encoding="utf-8") if note.exists() else folder.name)
         self.fields = json.loads((folder / "schema.json").read_bytes())
-        self.reference = json.loads((folder / "reference.json").read_bytes())
+        reference = folder / "reference.json"
+        self.reference = json.loads(reference.read_bytes()) if reference.exists() else None
         self.validator = schema.validator(self.fields)
         self.model = skops.io.load(folder / "model.skops", trusted=TRUSTED)
-        self.probability({field["name"]: field["typical"] for field in self.fields})  # what cannot answer is not served
+        self.typical = {field["name"]: field["typical"] for field in self.fields}
+        self.probability(self.typical)  # what cannot answer is not served
 
     def probability(self, row):
         """Ask the model.

@@ -38,18 +38,22 @@ def promote(version, tracker):
 
 
 def promote_if_passed(tracker):
-    """Promote the model that was trained last, if the gate lets it through; else the champion stays.
+    """Promote the model that was trained last, if the gate lets it through; else the champion stays, if there is one.
 
     Parameters
     ----------
     tracker : MlflowTracker or WandbTracker
     """
     made = gate.report()
-    if made["refused"]:
-        print(f"The gate refuses version {made['version']}: {made['refused']}. The champion stays.")
-        deploy(tracker)
-    else:
+    if not made["refused"]:
         promote(made["version"], tracker)
+        return
+    print(f"The gate refuses version {made['version']}: {made['refused']}.")
+    if "champion" in tracker.aliases():
+        deploy(tracker)
+        print("The champion stays.")
+    else:
+        print("There is no champion yet, so nothing is served: change the data or [training] in capstone.toml, and train again.")
 
 
 def roll_back(tracker):
@@ -108,7 +112,8 @@ def _same(new, old):
 
 def _fill_space(files):
     shutil.rmtree(SPACE / "model", ignore_errors=True)
-    shutil.copytree(files, SPACE / "model")
+    # The Space looks for no drift, and whoever can see it can fetch its files: up to 2,000 values of each column stay here.
+    shutil.copytree(files, SPACE / "model", ignore=shutil.ignore_patterns("reference.json"))
     (SPACE / "model" / "version").write_text(files.name, encoding="utf-8")
     for name in SHARED:
         shutil.copy(ROOT / name, SPACE / name)
@@ -126,8 +131,8 @@ def main(arguments):
         raise ProjectError(__doc__.partition("\n\n")[2].strip())
     tracker = tracking.tracker(project.load())
     steps[arguments[0]](tracker)
-    told = ", ".join(f"{alias} is version {version}" for alias, version in sorted(tracker.aliases().items()))
-    print(told or "There is no version in use yet.")
+    shown = ", ".join(f"{alias} is version {version}" for alias, version in sorted(tracker.aliases().items()))
+    print(shown or "There is no version in use yet.")
 
 
 if __name__ == "__main__":

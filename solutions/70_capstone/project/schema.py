@@ -56,8 +56,8 @@ def _field(name, column):
     if not all(isinstance(value, str) for value in counts.index):
         raise SchemaError(f"The column {name!r} is neither numbers nor texts: leave it out of `features` in capstone.toml.")
     if len(counts) > MOST and len(counts) > len(known) / 2:
-        told = f"{len(counts)} different texts in {len(known)} rows, which no model can learn from"
-        raise SchemaError(f"The column {name!r} has {told}: leave it out of `features` in capstone.toml.")
+        why = f"{len(counts)} different texts in {len(known)} rows, which no model can learn from"
+        raise SchemaError(f"The column {name!r} has {why}: leave it out of `features` in capstone.toml.")
     return field | {"kind": "category", "values": counts.index.tolist(), "typical": counts.index[0]}
 
 

@@ -18,7 +18,7 @@ import schema
 import settings as project
 from metrics import Metrics
 from predictor import Predictor
-from settings import HOST, SERVED
+from settings import LISTEN, SERVED
 
 POLL = 1.0  # seconds
 
@@ -73,6 +73,7 @@ def make_app(settings, folder=SERVED):
     """
     app = FastAPI(title=settings["project"]["name"])
     use, metrics, window = InUse(folder), Metrics(), drift.Window(settings["drift"])
+    metrics.at_least.set(settings["drift"]["at_least"])
     use.refresh()
     app.state.use = use
 
@@ -92,7 +93,10 @@ def make_app(settings, folder=SERVED):
             return JSONResponse({"problem": use.problem}, 503)
         return use.predictor.fields
 
-    @app.post("/predict")
+    # For /docs: `predict` takes bytes, so FastAPI cannot know what a row is.
+    body = {"schema": {"type": "object"}, "example": use.predictor.typical if use.predictor else {}}
+
+    @app.post("/predict", openapi_extra={"requestBody": {"required": True, "content": {"application/json": body}}})
     async def predict(request: Request):
         """Answer one row: `probability` and `model_version`.
 
@@ -117,7 +121,7 @@ def make_app(settings, folder=SERVED):
             print(f"a row could not be answered: {error!r}", flush=True)
             metrics.requests.labels("failed").inc()
             return JSONResponse({"problem": "the model failed; it was noted"}, 500)
-        window.add(row)
+        window.add(row, predictor.fields)
         metrics.requests.labels("answered").inc()
         metrics.predictions.labels(predictor.version).inc()
         metrics.seconds.observe(time.perf_counter() - started)
@@ -149,7 +153,7 @@ def main():
     """Serve until told to stop."""
     app = make_app(project.load())
     threading.Thread(target=app.state.use.follow, daemon=True).start()
-    uvicorn.run(app, host=HOST, port=project.port("SERVICE_PORT", 8000), log_level="warning", timeout_graceful_shutdown=3)
+    uvicorn.run(app, host=LISTEN, port=project.port("SERVICE_PORT", 8000), log_level="warning", timeout_graceful_shutdown=3)
 
 
 if __name__ == "__main__":

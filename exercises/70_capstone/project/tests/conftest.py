@@ -29,14 +29,14 @@ def table(n=600, seed=0):
 
 def settings_for(file):
     """The project's settings, but for the data, and quicker."""
-    said = project.load()
-    said["training"] |= {"steps": 15}
-    said["drift"] |= {"window": 120, "at_least": 60}
-    return said | {"data": {"file": str(file), "time": "when", "target": "late"}}
+    settings = project.load()
+    settings["training"] |= {"steps": 15}
+    settings["drift"] |= {"window": 120, "at_least": 60}
+    return settings | {"data": {"file": str(file), "time": "when", "target": "late"}}
 
 
 @pytest.fixture
-def said(tmp_path):
+def settings(tmp_path):
     """The settings of a project on `table`."""
     table().to_csv(tmp_path / "data.csv", index=False)
     return settings_for(tmp_path / "data.csv")

@@ -55,6 +55,8 @@ def test_promoting_the_champion_again_keeps_the_way_back(store):
 def test_the_space_is_complete(store, tmp_path):
     registry.promote("1", store)
     assert {path.name for path in (tmp_path / "space").iterdir()} == {"model", "predictor.py", "schema.py", "form.py"}
+    files = {path.name for path in (tmp_path / "space" / "model").iterdir()}
+    assert files == {"model.skops", "schema.json", "version"}  # whoever sees the Space can fetch these: no rows of the data
 
 
 def test_what_another_store_left_is_replaced(store, served, tmp_path):

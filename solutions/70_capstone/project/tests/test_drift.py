@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import drift
+import schema
 
 
 @pytest.fixture
@@ -35,3 +36,27 @@ def test_missing_data_is_never_no_drift(rng):
     window[:200] = np.nan
     assert drift.distance(known, window) > 0.5
     assert drift.distance(known, np.full(300, np.nan)) > 0.9
+
+
+def test_a_version_with_another_feature_begins_a_new_window(rng):
+    one = [{"name": "hours", "kind": "number"}]
+    two = [*one, {"name": "new", "kind": "flag"}]
+    known = drift.reference(rng.normal(size=(2000, 2)), two)
+    window = drift.Window({"window": 60, "at_least": 30, "false_alarm": 0.0001})
+    for hours in rng.normal(size=60):
+        window.add({"hours": hours}, one)
+    assert not np.isnan(window.look(one, known)["hours"]).any()
+    assert np.isnan(list(window.look(two, known).values())).all()  # asked before the first row with both
+    for hours in rng.normal(size=30):
+        window.add({"hours": hours, "new": True}, two)
+    assert len(window) == 30 and not np.isnan(list(window.look(two, known).values())).any()
+
+
+def test_a_version_with_the_same_features_keeps_the_window(rng):
+    old, new = ([{"name": "place", "kind": "category", "values": values}] for values in (["a", "b"], ["b", "a", "c"]))
+    window = drift.Window({"window": 60, "at_least": 1, "false_alarm": 0.0001})
+    for fields in (old, new):
+        window.add({"place": "a"}, fields)
+    assert len(window) == 2
+    known = drift.reference(schema.encode([{"place": "a"}] * 50, new), new)
+    assert window.look(new, known)["place"][0] == 0

@@ -38,7 +38,7 @@ def test_the_page_says_when_the_service_is_away(page, monkeypatch):
 def test_the_space_runs_alone(served, tmp_path, monkeypatch):
     for name in ("predictor.py", "schema.py", "form.py", "space/app.py"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(served / "1", tmp_path / "model")
+    shutil.copytree(served / "1", tmp_path / "model", ignore=shutil.ignore_patterns("reference.json"))
     monkeypatch.chdir(tmp_path)
     space = AppTest.from_file(str(tmp_path / "app.py"), default_timeout=20).run()
     assert not space.exception

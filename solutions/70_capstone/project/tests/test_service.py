@@ -1,6 +1,7 @@
 """The service answers good rows, refuses bad ones without repeating them, counts right, and changes over."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from conftest import settings_for, table
@@ -96,6 +97,23 @@ def test_another_version_takes_over_and_a_broken_one_does_not(client, served):
         client.app.state.use.refresh()
         assert client.post("/predict", json=ROW).json()["model_version"] == expected
     assert client.post("/predict", json=ROW).json() == first
+
+
+def test_a_version_with_another_feature_leaves_the_metrics_readable(client):
+    for _ in range(70):
+        client.post("/predict", json=ROW)
+    old = client.app.state.use.predictor
+    more = {"name": "crew", "kind": "flag", "gaps": False, "typical": True}
+    reference = old.reference | {"crew": {"values": [0.0, 1.0], "gaps": 0.0}}
+    client.app.state.use.predictor = SimpleNamespace(version="3", fields=[*old.fields, more], reference=reference)
+    reply = client.get("/metrics")
+    assert reply.status_code == 200 and 'drift_distance{feature="crew"} NaN' in reply.text
+
+
+def test_the_docs_have_a_row_to_send(client):
+    body = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["requestBody"]
+    example = body["content"]["application/json"]["example"]
+    assert set(example) == set(ROW) and client.post("/predict", json=example).status_code == 200
 
 
 def test_without_a_model_it_says_so(tmp_path):
