@@ -1,4 +1,4 @@
-"""Training ends in a record and a report; the first model is served or said not to be; a champion is compared on the same rows."""
+"""Training ends in a record and a report; the first model is served, or said not to be; a champion meets the same rows."""
 
 import json
 import shutil
