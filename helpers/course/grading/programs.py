@@ -179,14 +179,21 @@ def _nameless(processes):
     """Bytes of memory in files without a place (memfd), which are in none of its folders."""
     sizes = {}
     for number in processes:
-        try:
-            for link in Path(f"/proc/{number}/fd").iterdir():
+        for link in _files(number):
+            try:
                 if str(link.readlink()).startswith("/memfd:"):
                     about = link.stat()
                     sizes[about.st_ino] = about.st_blocks * 512
-        except OSError:
-            continue  # it has just ended
+            except OSError:
+                continue  # it has just been closed: the others still count
     return sum(sizes.values())
+
+
+def _files(pid):
+    try:
+        return list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return []  # it has just ended
 
 
 def _used(place):
